@@ -1,0 +1,1 @@
+"""wadjet: WebAssembly for Python."""

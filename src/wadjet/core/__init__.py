@@ -1,0 +1,1 @@
+"""What a module is: types, instructions, the noun `Module`, and its arrows (decode, validate, …)."""

@@ -1,0 +1,238 @@
+"""The noun `Module` (spec 2.5): what decode and parse make, validate checks, encode and print read.
+
+A `Module` is exactly what was written, valid or not, with just enough memory of its spelling
+(segment flags, explicit `sub` and `rec`, grouped imports) to be written back byte for byte.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from wadjet.base.spans import Place
+from wadjet.core.body import Body
+from wadjet.core.types import (
+    ExternType, FuncUse, GlobalType, MemoryType, RecType, RefType, SubType, TableType,
+    TagType, ValType,
+)  # fmt: skip
+
+#: Kinds of imports and exports, in the order of their binary codes (spec 5.5.5).
+KINDS: Final = ("func", "table", "memory", "global", "tag")
+KindIndex = dict[str, int]
+
+
+@dataclass(slots=True)
+class Import:
+    """One import. `group` numbers the compact group it was written in, None if alone; `form` is
+    the group's binary form (0x7F: one module name; 0x7E: one module name and one type)."""
+
+    module: str
+    name: str
+    type: ExternType
+    place: int = 0
+    group: int | None = None
+    form: int = 0
+
+
+@dataclass(slots=True)
+class Export:
+    """One export: `kind` is one of `KINDS`, `index` counts imports first."""
+
+    name: str
+    kind: str
+    index: int
+    place: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """A table definition; `init` is None where elements start as null."""
+
+    type: TableType
+    init: Body | None = None
+    place: int = 0
+
+
+@dataclass(slots=True)
+class Global:
+    """A global definition with its constant initialiser."""
+
+    type: GlobalType
+    init: Body
+    place: int = 0
+
+
+@dataclass(slots=True)
+class Elem:
+    """An element segment. `mode`: "active", "passive" or "declarative".
+
+    `items` are function indices (`funcs` form) or constant expressions. `flags` is the binary
+    form 0–7 as written, None if the encoder may choose.
+    """
+
+    type: RefType
+    mode: str
+    items: "list[int] | list[Body]"
+    table: int = 0
+    offset: Body | None = None
+    flags: int | None = None
+    place: int = 0
+
+
+@dataclass(slots=True)
+class Data:
+    """A data segment. `mode`: "active" or "passive"; `flags` 0–2 as written."""
+
+    mode: str
+    data: "bytes | memoryview"
+    memory: int = 0
+    offset: Body | None = None
+    flags: int | None = None
+    place: int = 0
+
+
+@final
+class Code:
+    """The locals and the body of one function: read at once, or only when somebody asks.
+
+    `locals` are runs (count, type), as written. A lazy `Code` holds a reader that is called once;
+    it may raise Malformed. `start` and `size` are the byte range of the entry in the binary.
+    """
+
+    __slots__ = ("_body", "_locals", "_read", "size", "start")
+
+    def __init__(
+        self,
+        locals_: list[tuple[int, ValType]] | None = None,
+        body: Body | None = None,
+        *,
+        start: int = 0,
+        size: int = 0,
+        read: "Callable[[], tuple[list[tuple[int, ValType]], Body]] | None" = None,
+    ) -> None:
+        self._locals = locals_
+        self._body = body
+        self._read = read
+        self.start = start
+        self.size = size
+
+    @property
+    def locals(self) -> list[tuple[int, ValType]]:
+        """Runs of declared locals, parameters not included."""
+        if self._locals is None:
+            self._force()
+        assert self._locals is not None
+        return self._locals
+
+    @property
+    def body(self) -> Body:
+        """The instructions, the closing `end` included."""
+        if self._body is None:
+            self._force()
+        assert self._body is not None
+        return self._body
+
+    def forget(self) -> None:
+        """Drop what was decoded; it is read again when needed (a no-op for an eager `Code`)."""
+        if self._read is not None:
+            self._locals = self._body = None
+
+    def _force(self) -> None:
+        assert self._read is not None, "a Code needs a body or a reader"
+        self._locals, self._body = self._read()
+
+
+@dataclass(slots=True)
+class Custom:
+    """A custom section: its bytes, and `after`, the id of the non-custom section before it (0 at
+    the start; several customs keep their order)."""
+
+    name: str
+    data: bytes
+    after: int = 0
+    place: int = 0
+
+
+@dataclass(slots=True)
+class Names:
+    """The name section (spec 7.4.1) and the extended-names proposal, decoded leniently."""
+
+    module: str | None = None
+    funcs: dict[int, str] = field(default_factory=dict)
+    locals: dict[int, dict[int, str]] = field(default_factory=dict)
+    labels: dict[int, dict[int, str]] = field(default_factory=dict)
+    types: dict[int, str] = field(default_factory=dict)
+    tables: dict[int, str] = field(default_factory=dict)
+    memories: dict[int, str] = field(default_factory=dict)
+    globals: dict[int, str] = field(default_factory=dict)
+    elems: dict[int, str] = field(default_factory=dict)
+    datas: dict[int, str] = field(default_factory=dict)
+    fields: dict[int, dict[int, str]] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Module:
+    """A module as written. Index spaces count imports first, as the standard does."""
+
+    types: list[RecType] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
+    #: type index of each defined function; `codes` runs parallel
+    funcs: list[int] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    memories: list[MemoryType] = field(default_factory=list)
+    tags: list[TagType] = field(default_factory=list)
+    globals: list[Global] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
+    start: int | None = None
+    elems: list[Elem] = field(default_factory=list)
+    data_count: int | None = None
+    codes: list[Code] = field(default_factory=list)
+    datas: list[Data] = field(default_factory=list)
+    customs: list[Custom] = field(default_factory=list)
+    #: places of the `start` field and of each defined type, function, memory and tag, for errors
+    start_place: int = 0
+    func_places: list[int] = field(default_factory=list)
+    type_places: list[int] = field(default_factory=list)
+    memory_places: list[int] = field(default_factory=list)
+    tag_places: list[int] = field(default_factory=list)
+    #: names, from the name section or from the text's identifiers
+    names: Names = field(default_factory=Names)
+    #: branch hints: function index → {place relative to the body's start as in the section: likely}
+    hints: dict[int, dict[int, bool]] = field(default_factory=dict)
+    #: turns a place into line and column (text) or an offset (binary)
+    locate: Callable[[int], Place] = lambda place: Place(offset=place)
+
+    def subtypes(self) -> list[SubType]:
+        """The flat type index space."""
+        return [sub for group in self.types for sub in group.subs]
+
+    def imported(self, kind: type[ExternType]) -> list[ExternType]:
+        """The types of the imports of one kind, in order."""
+        return [i.type for i in self.imports if isinstance(i.type, kind)]
+
+    def func_types(self) -> list[int]:
+        """Type index of every function, imports first."""
+        return [i.type.type for i in self.imports if isinstance(i.type, FuncUse)] + self.funcs
+
+    def table_types(self) -> list[TableType]:
+        """Type of every table, imports first."""
+        imported = [i.type for i in self.imports if isinstance(i.type, TableType)]
+        return imported + [t.type for t in self.tables]
+
+    def memory_types(self) -> list[MemoryType]:
+        """Type of every memory, imports first."""
+        return [i.type for i in self.imports if isinstance(i.type, MemoryType)] + self.memories
+
+    def global_types(self) -> list[GlobalType]:
+        """Type of every global, imports first."""
+        imported = [i.type for i in self.imports if isinstance(i.type, GlobalType)]
+        return imported + [g.type for g in self.globals]
+
+    def tag_types(self) -> list[TagType]:
+        """Type of every tag, imports first."""
+        return [i.type for i in self.imports if isinstance(i.type, TagType)] + self.tags
+
+
+def expand_locals(runs: Sequence[tuple[int, ValType]]) -> list[ValType]:
+    """Flatten runs of locals into one type per local."""
+    return [t for count, t in runs for _ in range(count)]

@@ -1,0 +1,144 @@
+"""The one place that says how generated code and the runtime share memory.
+
+A `Struct` is a list of fields; from it come the LLVM type, every offset, and typed access from
+Python. No literal offset exists anywhere else. All words are little-endian; a `ptr` is 8 bytes.
+
+    VMContext   one per instance: fixed head, then one array per index space (see `ContextLayout`)
+    VMStore     one per store: the stack limit and the current activation
+    VMMemory    one per memory: base (never moves), length in bytes
+    VMTable     one per table: base of 8-byte elements (never moves), length
+    VMFunc      one per function value: what a funcref points at
+    VMSegment   one per data or element segment: pointer and length, zero once dropped
+
+Values in memory: i32 and f32 take 4 bytes, i64, f64 and every reference 8, v128 16; each global
+has a cell of 16 bytes. References: 0 is null; a funcref is the address of a VMFunc; an externref
+is a handle of the store; i31 is (value << 1) | 1; other GC references are addresses in the heap.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wadjet.core.types import FuncUse, GlobalType, MemoryType, TableType, TagType
+from wadjet.core.module import Module
+
+_SIZES: Final = {"ptr": 8, "i64": 8, "i32": 4}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member: `type` is an LLVM type, `offset` its distance from the start in bytes."""
+
+    name: str
+    type: str
+    offset: int
+
+
+class Struct:
+    """A C-like struct made of ptr, i64 and i32 members, naturally aligned."""
+
+    def __init__(self, name: str, **fields: str) -> None:
+        self.name = name
+        self.fields: dict[str, Field] = {}
+        offset = 0
+        for key, type_ in fields.items():
+            size = _SIZES[type_]
+            offset = (offset + size - 1) // size * size
+            self.fields[key] = Field(key, type_, offset)
+            offset += size
+        self.size = (offset + 7) // 8 * 8
+
+    def __getitem__(self, name: str) -> int:
+        """The offset of a member."""
+        return self.fields[name].offset
+
+
+VM_STORE: Final = Struct(
+    "VMStore",
+    stack_limit="ptr",  # the lowest stack address a guest frame may reach
+    activation="ptr",  # innermost VMActivation of this store, or null
+    owner="i64",  # id of the thread that is inside this store, 0 if none
+    depth="i64",  # how many entries from the host are active
+    interrupt="i64",  # non-zero: stop at the next safe point (codes in traps.py)
+    fuel="i64",  # what is left where fuel is compiled in
+)
+
+VM_MEMORY: Final = Struct(
+    "VMMemory",
+    base="ptr",
+    length="i64",  # bytes that may be accessed now
+    reserved="i64",  # bytes of address space behind `base`, guard included
+)
+
+VM_TABLE: Final = Struct(
+    "VMTable",
+    base="ptr",
+    length="i64",  # elements
+)
+
+VM_FUNC: Final = Struct(
+    "VMFunc",
+    code="ptr",  # tailcc entry: (callee context, parameters…)
+    context="ptr",  # VMContext of its instance; a VMHostFunc for a host function
+    type="i64",  # id of its canonical type (see `wadjet.core.subtyping`)
+    index="i64",  # function index in its module
+)
+
+VM_SEGMENT: Final = Struct("VMSegment", base="ptr", length="i64")
+
+VM_HOST_FUNC: Final = Struct(
+    "VMHostFunc",
+    magic="i64",
+    callable="ptr",  # PyObject *: what to call; owned by the store
+    store="ptr",  # VMStore
+)
+
+VM_CONTEXT: Final = Struct(
+    "VMContext",
+    store="ptr",  # VMStore
+    memory_base="ptr",  # base of memory 0, copied here because it never changes
+    memory="ptr",  # VMMemory of memory 0
+    funcs="ptr",  # VMFunc array of the defined functions
+    instance="i64",  # id of the Instance, for the runtime's look-ups
+    gc="ptr",  # VMHeap of the store, for inline allocation
+)
+
+CELL: Final = 16
+WORD: Final = 8
+
+
+class ContextLayout:
+    """Where each index space of one module lives behind the head of its VMContext.
+
+    All arrays hold 8-byte words: `memories` VMMemory*, `tables` VMTable*, `globals` pointers to
+    16-byte cells (imported ones live elsewhere), `imports` VMFunc* of imported functions,
+    `types` canonical type ids, `tags` tag ids. `datas` and `elems` hold VMSegments inline.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.func_imports = len(module.imported(FuncUse))
+        counts = {
+            "memories": len(module.imported(MemoryType)) + len(module.memories),
+            "tables": len(module.imported(TableType)) + len(module.tables),
+            "globals": len(module.imported(GlobalType)) + len(module.globals),
+            "imports": self.func_imports,
+            "types": sum(len(group.subs) for group in module.types),
+            "tags": len(module.imported(TagType)) + len(module.tags),
+        }
+        self._starts: dict[str, int] = {}
+        self._strides: dict[str, int] = {}
+        offset = VM_CONTEXT.size
+        for name, count in counts.items():
+            self._starts[name], self._strides[name] = offset, WORD
+            offset += WORD * count
+        for name, count in (("datas", len(module.datas)), ("elems", len(module.elems))):
+            self._starts[name], self._strides[name] = offset, VM_SEGMENT.size
+            offset += VM_SEGMENT.size * count
+        offset = (offset + CELL - 1) // CELL * CELL
+        #: own globals: cells inline, so that generated code reaches them without a pointer
+        self._starts["cells"], self._strides["cells"] = offset, CELL
+        offset += CELL * len(module.globals)
+        self.size = offset
+
+    def __call__(self, space: str, index: int) -> int:
+        """Offset of entry `index` of the space, in bytes from the start of the VMContext."""
+        return self._starts[space] + self._strides[space] * index
