@@ -2,6 +2,8 @@
 
 A `Module` is exactly what was written, valid or not, with just enough memory of its spelling
 (segment flags, explicit `sub` and `rec`, grouped imports) to be written back byte for byte.
+Two modules are equal when the same was written, at whatever places; names and hints do not count,
+since they only explain what custom sections already hold.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +30,7 @@ class Import:
     module: str
     name: str
     type: ExternType
-    place: int = 0
+    place: int = field(default=0, compare=False)
     group: int | None = None
     form: int = 0
 
@@ -40,7 +42,7 @@ class Export:
     name: str
     kind: str
     index: int
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Table:
 
     type: TableType
     init: Body | None = None
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Global:
 
     type: GlobalType
     init: Body
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Elem:
     table: int = 0
     offset: Body | None = None
     flags: int | None = None
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -87,15 +89,20 @@ class Data:
     memory: int = 0
     offset: Body | None = None
     flags: int | None = None
-    place: int = 0
+    place: int = field(default=0, compare=False)
+
+
+#: What a function's entry holds: its runs of locals (count, type), and its instructions.
+CodeContent = tuple[list[tuple[int, ValType]], Body]
 
 
 @final
 class Code:
     """The locals and the body of one function: read at once, or only when somebody asks.
 
-    `locals` are runs (count, type), as written. A lazy `Code` holds a reader that is called once;
-    it may raise Malformed. `start` and `size` are the byte range of the entry in the binary.
+    `locals` are runs (count, type), as written. `start` and `size` are the byte range of the
+    function in the binary, which begins at the locals. A lazy `Code` holds a reader: it is called
+    with `start` and `size`, and may raise Malformed.
     """
 
     __slots__ = ("_body", "_locals", "_read", "size", "start")
@@ -107,7 +114,7 @@ class Code:
         *,
         start: int = 0,
         size: int = 0,
-        read: "Callable[[], tuple[list[tuple[int, ValType]], Body]] | None" = None,
+        read: Callable[[int, int], CodeContent] | None = None,
     ) -> None:
         self._locals = locals_
         self._body = body
@@ -136,9 +143,17 @@ class Code:
         if self._read is not None:
             self._locals = self._body = None
 
+    def __eq__(self, other: object) -> bool:
+        """Same runs of locals and same instructions, wherever they came from."""
+        if not isinstance(other, Code):
+            return NotImplemented
+        return self.locals == other.locals and self.body == other.body
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, compared by content
+
     def _force(self) -> None:
         assert self._read is not None, "a Code needs a body or a reader"
-        self._locals, self._body = self._read()
+        self._locals, self._body = self._read(self.start, self.size)
 
 
 @dataclass(slots=True)
@@ -149,7 +164,7 @@ class Custom:
     name: str
     data: bytes
     after: int = 0
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -168,6 +183,15 @@ class Names:
     datas: dict[int, str] = field(default_factory=dict)
     fields: dict[int, dict[int, str]] = field(default_factory=dict)
     tags: dict[int, str] = field(default_factory=dict)
+
+
+#: Branch hints: function index → {index of the `if` or `br_if` in the body: is it likely}.
+Hints = dict[int, dict[int, bool]]
+
+
+def place_of_offset(place: int) -> Place:
+    """The place of a byte offset: how a module that came from bytes locates."""
+    return Place(offset=place)
 
 
 @dataclass(slots=True)
@@ -189,18 +213,40 @@ class Module:
     codes: list[Code] = field(default_factory=list)
     datas: list[Data] = field(default_factory=list)
     customs: list[Custom] = field(default_factory=list)
+    #: ids of the sections that the binary has although they are empty
+    empty: frozenset[int] = frozenset()
     #: places of the `start` field and of each defined type, function, memory and tag, for errors
-    start_place: int = 0
-    func_places: list[int] = field(default_factory=list)
-    type_places: list[int] = field(default_factory=list)
-    memory_places: list[int] = field(default_factory=list)
-    tag_places: list[int] = field(default_factory=list)
-    #: names, from the name section or from the text's identifiers
-    names: Names = field(default_factory=Names)
-    #: branch hints: function index → {place relative to the body's start as in the section: likely}
-    hints: dict[int, dict[int, bool]] = field(default_factory=dict)
+    start_place: int = field(default=0, compare=False)
+    func_places: list[int] = field(default_factory=list, compare=False)
+    type_places: list[int] = field(default_factory=list, compare=False)
+    memory_places: list[int] = field(default_factory=list, compare=False)
+    tag_places: list[int] = field(default_factory=list, compare=False)
     #: turns a place into line and column (text) or an offset (binary)
-    locate: Callable[[int], Place] = lambda place: Place(offset=place)
+    locate: Callable[[int], Place] = field(default=place_of_offset, compare=False)
+    _names: Names | Callable[[], Names] = field(default_factory=Names, compare=False, repr=False)
+    _hints: Hints | Callable[[], Hints] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def names(self) -> Names:
+        """Names, from the name section (read when first asked for) or the text's identifiers."""
+        if not isinstance(self._names, Names):
+            self._names = self._names()
+        return self._names
+
+    @names.setter
+    def names(self, names: Names | Callable[[], Names]) -> None:
+        self._names = names
+
+    @property
+    def hints(self) -> Hints:
+        """Branch hints, from their custom section (read when first asked for) or the text."""
+        if not isinstance(self._hints, dict):
+            self._hints = self._hints()
+        return self._hints
+
+    @hints.setter
+    def hints(self, hints: Hints | Callable[[], Hints]) -> None:
+        self._hints = hints
 
     def subtypes(self) -> list[SubType]:
         """The flat type index space."""
