@@ -93,7 +93,7 @@ class Timeout(Exhaustion, TimeoutError):
 
 
 class WasmException(Error):
-    """A WebAssembly exception that no handler caught. `tag` names it, `payload` holds its values."""
+    """An exception of the guest that no handler caught: `tag` names it, `payload` is its values."""
 
     def __init__(self, tag: object, payload: tuple[object, ...] = ()) -> None:
         super().__init__(tag, payload)
@@ -113,4 +113,4 @@ class Exit(Error):
 
 
 class EngineBug(AssertionError):
-    """Something that cannot happen in a valid module happened: a defect of wadjet, not of the guest."""
+    """What cannot happen in a valid module has happened: a defect of wadjet, not of the guest."""

@@ -1,1 +1,1 @@
-"""What a module is: types, instructions, the noun `Module`, and its arrows (decode, validate, …)."""
+"""What a module is: types, instructions, the noun `Module`, and its arrows."""
