@@ -1,4 +1,5 @@
-"""The types of WebAssembly (spec 2.3), as written in a module: references name types by index.
+"""The types of WebAssembly (spec 2.3): as written, references name types by index; closed, they
+name defined types themselves (`DefType`).
 
 Naming key, used all over the house:
 
@@ -102,8 +103,53 @@ def abs_heap(name: str) -> AbsHeap:
     return _ABS[name]
 
 
-#: A heap type: abstract, or the index of a type of the module.
-HeapType = AbsHeap | int
+@final
+class DefType:
+    """A defined type, closed and canonical: two are equal exactly if they are one object.
+
+    `wadjet.core.subtyping` makes them. `comp` names other types by their DefTypes, never by index.
+    `group` is the recursion group that the type belongs to and `position` its place therein.
+    `supers` are the declared supertypes; `supertypes` are all of them, from the root down to the
+    type itself, so that whether `t` is a subtype of `s` is one look-up:
+    `t.supertypes[s.depth] is s` (where t is deep enough). `heap` is the abstract type just above.
+    `id` is a small number, unique for as long as the process lives; `anchor` keeps the canonical
+    form findable while any type of the group is alive.
+    """
+
+    __slots__ = (
+        "anchor", "comp", "depth", "describes", "descriptor", "final", "group", "heap", "id",
+        "position", "refs", "shared", "supers", "supertypes",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, position: int, heap: AbsHeap, final: bool, shared: bool
+    ) -> None:
+        self.id: Final = number
+        self.position: Final = position
+        self.heap: Final = heap
+        self.final: Final = final
+        self.shared: Final = shared
+        # What follows may refer to the type itself: filled in by subtyping, then never changed.
+        self.comp: CompType = _NO_FUNC
+        self.group: tuple[DefType, ...] = ()
+        self.supers: tuple[DefType, ...] = ()
+        self.supertypes: tuple[DefType, ...] = (self,)
+        self.depth = 0
+        self.describes: DefType | None = None
+        self.descriptor: DefType | None = None
+        self.anchor: object = None
+        #: the reference types to this type, for `ref`
+        self.refs: dict[tuple[bool, bool, bool], RefType] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.heap} type {self.id}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("closed types have an identity of their own and cannot be pickled")
+
+
+#: A heap type: abstract, or a defined type, given by its index in the module or closed.
+HeapType = AbsHeap | int | DefType
 
 
 @final
@@ -137,11 +183,15 @@ _SHORT: Final = {h.name: f"{h.name}ref" for h in ABS_HEAPS} | {
     "noexn": "nullexnref",
     "nocont": "nullcontref",
 }
-_REFS: Final[dict[tuple[bool, HeapType, bool, bool], RefType]] = {}
+_REFS: Final[dict[tuple[bool, AbsHeap | int, bool, bool], RefType]] = {}
 
 
 def ref(nullable: bool, heap: HeapType, exact: bool = False, shared: bool = False) -> RefType:
     """The reference type with this spelling, always the same object."""
+    if isinstance(heap, DefType):
+        own = (nullable, exact, shared)
+        known = heap.refs.get(own)
+        return known or heap.refs.setdefault(own, RefType(nullable, heap, exact, shared))
     key = (nullable, heap, exact, shared)
     found = _REFS.get(key)
     if found is None:
@@ -206,6 +256,7 @@ class ContType:
 
 
 CompType = FuncType | StructType | ArrayType | ContType
+_NO_FUNC: Final = FuncType((), ())
 
 
 @dataclass(frozen=True, slots=True)
