@@ -175,7 +175,11 @@ class Spelling:
 
     def heaptype(self, heap: HeapType, exact: bool = False, shared: bool = False) -> str:
         """A heap type (spec 6.4.3), with the wrappers of the proposals."""
-        text = heap.name if isinstance(heap, AbsHeap) else self.type.use(heap)
+        if isinstance(heap, AbsHeap):
+            text = heap.name
+        else:
+            assert isinstance(heap, int), "a module as written has no closed types"
+            text = self.type.use(heap)
         text = f"(exact {text})" if exact else text
         return f"(shared {text})" if shared else text
 
@@ -280,7 +284,7 @@ class Spelling:
 
     def _number(self, op: int, kind: str, value: int) -> str:
         if kind == "fence" or (
-            value == 0 and (kind == "mem" or op in _SWAPPED and kind == "table")
+            value == 0 and (kind == "mem" or (op in _SWAPPED and kind == "table"))
         ):
             return ""
         if kind == "type" and op in (Op.CALL_INDIRECT, Op.RETURN_CALL_INDIRECT):
@@ -325,7 +329,8 @@ class Spelling:
         if _KINDS[op] == ("cast",):
             label, source, target = imm
             assert isinstance(label, int)
-            assert isinstance(source, RefType) and isinstance(target, RefType)
+            assert isinstance(source, RefType)
+            assert isinstance(target, RefType)
             return f"{labels.use(label)} {self.valtype(source)} {self.valtype(target)}"
         *indices, handlers = imm
         words = [
