@@ -1,0 +1,1 @@
+"""What wadjet costs beside other engines: `python -m bench` prints the tables."""

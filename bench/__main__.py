@@ -1,0 +1,64 @@
+"""`python -m bench`: wadjet beside wasmtime, Node and native code, as tables of ratios."""
+
+import argparse
+import sys
+
+from bench import measure, report
+from bench.engines import ENGINES, present
+from bench.measure import Row
+from bench.workloads import programs
+
+PAIRS = (("wadjet", "wasmtime"), ("wadjet", "node"), ("wadjet", "native"), ("wasmtime", "native"))
+
+
+def main() -> int:
+    """Measure what was asked for; 1 if a program failed on wadjet (other engines lack features)."""
+    options = _options()
+    engines = present(options.engine)
+    versions = {name: engine.version() for name, engine in engines.items()}
+    known = programs()
+    chosen = [p for p in known if not options.program or p.name in options.program]
+    tables: dict[str, list[Row]] = {}
+    if "steady" in options.part:
+        rounds, warm = options.rounds, options.warm
+        tables["Steady state"] = measure.steady(engines, chosen, rounds, warm, _say)
+    if "calls" in options.part:
+        tables["From Python"] = measure.micro(engines, options.rounds, _say)
+    if "start" in options.part:
+        hello = next(p for p in known if p.name == "own_fannkuch")
+        tables["Whole processes"] = measure.startup(options.rounds, str(hello.wasm), _say)
+    if options.json:
+        print(report.as_json(tables, versions))
+    else:
+        print("; ".join(f"{name} {version}" for name, version in versions.items()))
+        for title, rows in tables.items():
+            print(f"\n{report.table(title, rows, ['python', *engines], PAIRS)}")
+    rows = [row for found in tables.values() for row in found]
+    for row in rows:
+        for engine, what in row.problems.items():
+            print(f"failed: {row.name} on {engine}: {what}", file=sys.stderr)
+    return 1 if any("wadjet" in row.problems for row in rows) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("program", nargs="*", help="steady-state programs; all if none is named")
+    parts = ("steady", "calls", "start")
+    parser.add_argument("--part", action="append", choices=parts, help="only this table")
+    names = [engine.name for engine in ENGINES]
+    parser.add_argument("--engine", action="append", default=[], choices=names)
+    parser.add_argument("--rounds", type=int, default=5, help="measured runs of each (default 5)")
+    parser.add_argument("--warm", type=int, default=2, help="runs before those (default 2)")
+    parser.add_argument("--json", action="store_true", help="everything measured, as JSON")
+    options = parser.parse_args()
+    options.part = options.part or list(parts)
+    return options
+
+
+def _say(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\x1b[2K\r{what}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
