@@ -15,13 +15,18 @@ has a cell of 16 bytes. References: 0 is null; a funcref is the address of a VMF
 is a handle of the store; i31 is (value << 1) | 1; other GC references are addresses in the heap.
 """
 
+import ctypes
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 from wadjet.core.types import FuncUse, GlobalType, MemoryType, TableType, TagType
 from wadjet.core.module import Module
 
+CELL: Final = 16
+WORD: Final = 8
+
 _SIZES: Final = {"ptr": 8, "i64": 8, "i32": 4}
+_INTEGERS: Final = {"ptr": ctypes.c_uint64, "i64": ctypes.c_uint64, "i32": ctypes.c_uint32}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,57 @@ class Struct:
         """The offset of a member."""
         return self.fields[name].offset
 
+    def read(self, address: int, name: str) -> int:
+        """The value of a member, unsigned, of the struct at this address."""
+        field = self.fields[name]
+        return _INTEGERS[field.type].from_address(address + field.offset).value
+
+    def write(self, address: int, name: str, value: int) -> None:
+        """Set a member of the struct at this address (the value is cut to the member's width)."""
+        field = self.fields[name]
+        _INTEGERS[field.type].from_address(address + field.offset).value = value
+
+
+def load64(address: int) -> int:
+    """The unsigned 64-bit word at an address."""
+    return ctypes.c_uint64.from_address(address).value
+
+
+def store64(address: int, word: int) -> None:
+    """Write a 64-bit word (negative numbers in two's complement) at an address."""
+    ctypes.c_uint64.from_address(address).value = word
+
+
+def octets(address: int, count: int, owner: object = None) -> memoryview:
+    """`count` bytes of native memory; the view keeps `owner` alive."""
+    array = (ctypes.c_ubyte * count).from_address(address)
+    # ctypes knows nothing of who owns the memory: the attribute makes the view's exporter know
+    array.owner = owner  # type: ignore[attr-defined]
+    return memoryview(array).cast("B")
+
+
+def words(address: int, count: int, owner: object = None) -> memoryview:
+    """`count` 64-bit words of native memory; the view keeps `owner` alive."""
+    return octets(address, count * WORD, owner).cast("Q")
+
+
+@final
+class Block:
+    """Zeroed native memory, aligned to 16 bytes; freed with the last reference."""
+
+    __slots__ = ("_buffer", "address", "size")
+
+    def __init__(self, size: int) -> None:
+        self._buffer = ctypes.create_string_buffer(size + CELL)
+        start = ctypes.addressof(self._buffer)
+        self.address: Final = (start + CELL - 1) // CELL * CELL
+        self.size: Final = size
+
+    def words(self, offset: int = 0, count: int | None = None) -> memoryview:
+        """64-bit words from a byte offset on; the view keeps the block alive."""
+        count = (self.size - offset) // WORD if count is None else count
+        return words(self.address + offset, count, self)
+
 
 VM_STORE: Final = Struct(
     "VMStore",
@@ -60,6 +116,7 @@ VM_STORE: Final = Struct(
     depth="i64",  # how many entries from the host are active
     interrupt="i64",  # non-zero: stop at the next safe point (codes in traps.py)
     fuel="i64",  # what is left where fuel is compiled in
+    stack_size="i64",  # bytes of native stack that one entry from the host may use
 )
 
 VM_MEMORY: Final = Struct(
@@ -85,11 +142,14 @@ VM_FUNC: Final = Struct(
 
 VM_SEGMENT: Final = Struct("VMSegment", base="ptr", length="i64")
 
+#: First word of every VMHostFunc: odd, so that no VMContext can begin with it
+HOST_MAGIC: Final = int.from_bytes(b"wadjetHF", "big") | 1
+
 VM_HOST_FUNC: Final = Struct(
     "VMHostFunc",
-    magic="i64",
+    store="ptr",  # VMStore; first, as in VMContext: an entry finds it without knowing which it has
     callable="ptr",  # PyObject *: what to call; owned by the store
-    store="ptr",  # VMStore
+    magic="i64",
 )
 
 VM_CONTEXT: Final = Struct(
@@ -101,9 +161,6 @@ VM_CONTEXT: Final = Struct(
     instance="i64",  # id of the Instance, for the runtime's look-ups
     gc="ptr",  # VMHeap of the store, for inline allocation
 )
-
-CELL: Final = 16
-WORD: Final = 8
 
 
 class ContextLayout:

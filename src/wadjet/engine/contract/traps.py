@@ -2,6 +2,10 @@
 
 from typing import Final, final
 
+from wadjet.base.faults import DIVIDE_BY_ZERO, INTEGER_OVERFLOW, INVALID_CONVERSION
+
+from wadjet.base.errors import Exhaustion, Timeout, Trap
+
 
 @final
 class TrapCode:
@@ -47,9 +51,9 @@ MESSAGES: Final[dict[int, str]] = {
     TrapCode.UNDEFINED_ELEMENT: "undefined element",
     TrapCode.UNINITIALIZED_ELEMENT: "uninitialized element",
     TrapCode.INDIRECT_CALL_TYPE: "indirect call type mismatch",
-    TrapCode.DIVIDE_BY_ZERO: "integer divide by zero",
-    TrapCode.INTEGER_OVERFLOW: "integer overflow",
-    TrapCode.INVALID_CONVERSION: "invalid conversion to integer",
+    TrapCode.DIVIDE_BY_ZERO: DIVIDE_BY_ZERO,
+    TrapCode.INTEGER_OVERFLOW: INTEGER_OVERFLOW,
+    TrapCode.INVALID_CONVERSION: INVALID_CONVERSION,
     TrapCode.NULL_REFERENCE: "null reference",
     TrapCode.NULL_FUNCTION: "null function reference",
     TrapCode.NULL_STRUCTURE: "null structure reference",
@@ -69,3 +73,16 @@ MESSAGES: Final[dict[int, str]] = {
     TrapCode.OUT_OF_MEMORY: "out of memory",
     TrapCode.TIMEOUT: "time limit reached",
 }
+
+_ENDS: Final = {
+    TrapCode.STACK_EXHAUSTED: Exhaustion,
+    TrapCode.OUT_OF_FUEL: Exhaustion,
+    TrapCode.OUT_OF_MEMORY: Exhaustion,
+    TrapCode.TIMEOUT: Timeout,
+}
+
+
+def failure(code: int, detail: str = "") -> Trap | Exhaustion:
+    """The exception for a code that has a message: the standard's words, then ": detail"."""
+    message = f"{MESSAGES[code]}: {detail}" if detail else MESSAGES[code]
+    return _ENDS.get(code, Trap)(message)

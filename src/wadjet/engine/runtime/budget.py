@@ -1,0 +1,53 @@
+"""What a guest may have: limits, and how much memory is left of them."""
+
+import threading
+from dataclasses import dataclass
+from typing import Final, final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the guests of one store may use. None means no limit but the machine's.
+
+    seconds   wall-clock time of each outermost call; then `Timeout`
+    memory    bytes of all linear memories, tables and collected objects together; growing beyond
+              it fails as the standard lets it fail (-1), creating beyond it is `Exhaustion`
+    stack     bytes of native stack; then `Exhaustion`
+    fuel      units of work over the life of the store; then `Exhaustion`
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+    stack: int = 1 << 20
+    fuel: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "memory", "stack", "fuel"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"Limits.{name} must not be negative, got {value}")
+
+
+@final
+class Budget:
+    """Bytes that may be allocated: what the memories and tables of one store draw on."""
+
+    __slots__ = ("_lock", "limit", "used")
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit: Final = limit
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> bool:
+        """Draw bytes; False, and nothing drawn, where that would exceed the limit."""
+        with self._lock:
+            if self.limit is not None and self.used + count > self.limit:
+                return False
+            self.used += count
+            return True
+
+    def give(self, count: int) -> None:
+        """Return bytes drawn before."""
+        with self._lock:
+            self.used -= count

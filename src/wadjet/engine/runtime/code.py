@@ -1,0 +1,79 @@
+"""What a tier gives the runtime: the code of one module, ready to be instantiated at will."""
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from wadjet.core.subtyping import ClosedExtern, close_extern
+from wadjet.core.types import (
+    ExternType, FuncType, FuncUse, GlobalType, MemoryType, RefType, TableType,
+)  # fmt: skip
+from wadjet.engine.contract.layout import ContextLayout
+
+if TYPE_CHECKING:
+    from wadjet.core.validate import ValidModule
+    from wadjet.engine.runtime.func import WasmFunc
+    from wadjet.engine.runtime.instance import Instance
+
+
+class ModuleCode(ABC):
+    """A valid module with a way to run it; immutable and shared by all its instances."""
+
+    def __init__(self, valid: "ValidModule") -> None:
+        self.valid: Final = valid
+        self.layout: Final = ContextLayout(valid.module)
+        types = valid.types
+        #: ids of the canonical types, by type index and by defined function
+        self.type_ids: Final = array("Q", [t.id for t in types])
+        self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
+        #: whether references to its functions may go where no importer or handle shows them
+        self.escapes: Final = _escapes(valid)
+
+    @abstractmethod
+    def attach(self, instance: "Instance") -> None:
+        """Fill what of the instance belongs to the tier: `code` of its VMFuncs. Called once, when
+        all else is in place but the segments have not run."""
+
+    @abstractmethod
+    def call(self, instance: "Instance", func_index: int, args: Sequence[int]) -> list[int]:
+        """Run a defined function (the index counts imports first) on raw values.
+
+        The caller has entered the store and checked the number of arguments. Raises Trap,
+        Exhaustion, WasmException and whatever host functions raise.
+        """
+
+    def entry(self, func: "WasmFunc") -> Callable[..., Any]:
+        """What Python code calls: converts arguments and results. Its `__self__` is `func`."""
+        from wadjet.engine.runtime.func import Function
+
+        return Function(func)
+
+
+def _escapes(valid: "ValidModule") -> bool:
+    """Does the module share tables, or pass references through what it imports and exports?"""
+    module = valid.module
+    types: list[ClosedExtern] = [close_extern(i.type, valid.types) for i in module.imports]
+    spaces: dict[str, Sequence[ExternType]] = {
+        "func": [FuncUse(t) for t in module.func_types()],
+        "global": module.global_types(),
+        "tag": module.tag_types(),
+    }
+    for e in module.exports:
+        if e.kind == "table":
+            return True
+        if e.kind != "memory":
+            types.append(close_extern(spaces[e.kind][e.index], valid.types))
+    return any(map(_passes_references, types))
+
+
+def _passes_references(type_: ClosedExtern) -> bool:
+    if isinstance(type_, TableType):
+        return True
+    if isinstance(type_, GlobalType):
+        return isinstance(type_.value, RefType)
+    if isinstance(type_, MemoryType):
+        return False
+    comp = type_.type.comp
+    assert isinstance(comp, FuncType), "functions and tags have function types"
+    return any(isinstance(t, RefType) for t in (*comp.params, *comp.results))

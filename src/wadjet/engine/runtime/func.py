@@ -1,0 +1,211 @@
+"""The noun function (spec 4.2.6): of an instance, or a Python callable. A funcref points at it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+from wadjet.core.types import DefType, FuncType
+from wadjet.engine.contract.layout import HOST_MAGIC, VM_FUNC, VM_HOST_FUNC, Block
+from wadjet.engine.runtime.values import results_to_raw, to_python, to_raw
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.instance import Instance
+    from wadjet.engine.runtime.store import Store
+
+
+class Func(ABC):
+    """A function instance. `address` is that of its VMFunc and the word of a funcref to it.
+
+    `deftype` is its canonical type, `type` the same as parameters and results, closed. Funcs
+    compare by address: several objects may stand for one function.
+    """
+
+    __slots__ = ("__weakref__", "address", "deftype", "type")
+
+    def __init__(self, address: int, deftype: DefType) -> None:
+        self.address: Final = address
+        self.deftype: Final = deftype
+        comp = deftype.comp
+        assert isinstance(comp, FuncType), "a function has a function type"
+        self.type: Final = comp
+
+    @property
+    @abstractmethod
+    def store(self) -> "Store":
+        """The store it lives in."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    @abstractmethod
+    def owner(self) -> object:
+        """What must live as long as the function may be called."""
+
+    @property
+    @abstractmethod
+    def entry(self) -> Callable[..., Any]:
+        """What Python code calls; its `__self__` is this function."""
+
+    @abstractmethod
+    def call_raw(self, args: Sequence[int]) -> list[int]:
+        """Call it on bit patterns. TypeError where their number is wrong."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Func) and other.address == self.address
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+    def check_count(self, given: int) -> None:
+        """Raise TypeError unless this is the number of parameters."""
+        wanted = len(self.type.params)
+        if given != wanted:
+            plural = "" if wanted == 1 else "s"
+            raise TypeError(f"{self.name}() takes {wanted} argument{plural}, {given} given")
+
+
+@final
+class WasmFunc(Func):
+    """A function defined by a module. `index` counts the module's imports first."""
+
+    __slots__ = ("index", "instance")
+
+    def __init__(self, instance: "Instance", index: int, address: int, deftype: DefType) -> None:
+        super().__init__(address, deftype)
+        self.instance: Final = instance
+        self.index: Final = index
+
+    @property
+    def store(self) -> "Store":
+        """The store of its instance."""
+        return self.instance.store
+
+    @property
+    def name(self) -> str:
+        """Its name in the name section, else the first it is exported under, else its number."""
+        return self.instance.func_name(self.index)
+
+    @property
+    def owner(self) -> object:
+        """Its instance."""
+        return self.instance
+
+    @property
+    def entry(self) -> Callable[..., Any]:
+        """What the tier made for it, the same object as long as somebody holds it."""
+        return self.instance.entry(self)
+
+    def call_raw(self, args: Sequence[int]) -> list[int]:
+        """Enter the store and run."""
+        self.check_count(len(args))
+        instance = self.instance
+        store = instance.store
+        store.enter()
+        try:
+            return instance.code.call(instance, self.index, args)
+        finally:
+            store.leave()
+
+
+@final
+class HostFunc(Func):
+    """A Python callable with a function type. It gets and returns Python values (see `values`)."""
+
+    __slots__ = ("_block", "_store", "callable")
+
+    def __init__(self, store: "Store", deftype: DefType, callable_: Callable[..., Any]) -> None:
+        block = Block(VM_FUNC.size + VM_HOST_FUNC.size)
+        super().__init__(block.address, deftype)
+        self._block: Final = block
+        self._store = store
+        self.callable: Final = callable_
+        host = block.address + VM_FUNC.size
+        VM_FUNC.write(block.address, "context", host)
+        VM_FUNC.write(block.address, "type", deftype.id)
+        VM_HOST_FUNC.write(host, "magic", HOST_MAGIC)
+        VM_HOST_FUNC.write(host, "callable", id(callable_))
+        VM_HOST_FUNC.write(host, "store", store.address)
+        store.adopt(host, self)
+
+    @property
+    def store(self) -> "Store":
+        """The store it was made for."""
+        return self._store
+
+    @property
+    def name(self) -> str:
+        """The callable's own name."""
+        return str(getattr(self.callable, "__name__", self.callable))
+
+    @property
+    def owner(self) -> object:
+        """The function itself."""
+        return self
+
+    @property
+    def entry(self) -> Callable[..., Any]:
+        """A `Function`, so that calls from Python are checked like all others."""
+        return Function(self)
+
+    def func_at(self, address: int) -> "HostFunc":
+        """Itself: the only function with this context."""
+        assert address == self.address, "a funcref of another function"
+        return self
+
+    def call_raw(self, args: Sequence[int]) -> list[int]:
+        """Convert the arguments, call, convert what it returns (TypeError, OverflowError)."""
+        type_, store = self.type, self._store
+        self.check_count(len(args))
+        values = [to_python(arg, t, store) for arg, t in zip(args, type_.params)]
+        return results_to_raw(self.callable(*values), type_.results, store)
+
+
+@final
+class Function:
+    """A function as Python sees it: called with Python values, checked against its type.
+
+    i32 and i64 take and give ints (signed on the way out), f32 and f64 floats, v128 takes 16
+    bytes or an int and gives bytes, references are Python objects with None for null. Several
+    results come as a tuple, none as None.
+    """
+
+    __slots__ = ("__self__", "__weakref__")
+
+    def __init__(self, func: Func) -> None:
+        self.__self__: Final = func
+
+    @property
+    def __name__(self) -> str:
+        return self.__self__.name
+
+    @property
+    def type(self) -> FuncType:
+        """Parameters and results."""
+        return self.__self__.type
+
+    def call_raw(self, args: Sequence[int]) -> list[int]:
+        """Call it on bit patterns; references are words of the store."""
+        return self.__self__.call_raw(args)
+
+    def __call__(self, *args: object) -> Any:
+        """Call it with Python values: TypeError and OverflowError where they do not fit."""
+        func = self.__self__
+        type_, store = func.type, func.store
+        func.check_count(len(args))
+        raw = func.call_raw([to_raw(arg, t, store) for arg, t in zip(args, type_.params)])
+        results = [to_python(word, t, store) for word, t in zip(raw, type_.results)]
+        if len(results) == 1:
+            return results[0]
+        return tuple(results) if results else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Function) and other.__self__ == self.__self__
+
+    def __hash__(self) -> int:
+        return hash(self.__self__)
+
+    def __repr__(self) -> str:
+        return f"<wadjet.Function {self.__name__} {self.type}>"

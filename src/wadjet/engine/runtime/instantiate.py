@@ -1,0 +1,202 @@
+"""The arrow from code and imports to an instance (spec 4.7.2): link, allocate, initialise."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from wadjet.base.errors import Unlinkable
+from wadjet.core.body import Body
+from wadjet.core.module import Elem, Import
+from wadjet.core.subtyping import (
+    ClosedExtern, ClosedFunc, ClosedTag, close_extern, close_global, close_table, match_extern,
+)  # fmt: skip
+from wadjet.core.types import FuncUse, GlobalType, TableType
+from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
+from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.runtime.code import ModuleCode
+from wadjet.engine.runtime.constants import evaluate
+from wadjet.engine.runtime.func import Func, HostFunc
+from wadjet.engine.runtime.global_ import Global
+from wadjet.engine.runtime.instance import Extern, Instance
+from wadjet.engine.runtime.memory import Memory
+from wadjet.engine.runtime.store import Store
+from wadjet.engine.runtime.table import Table
+from wadjet.engine.runtime.tag import Tag
+from wadjet.engine.runtime.values import func_of, to_raw
+
+
+def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> Instance:
+    """Make an instance; `imports` runs parallel to the module's imports.
+
+    A Python callable stands for a function of the declared type, a plain value for an immutable
+    global. Raises Unlinkable where one does not fit, Trap where an active segment does not,
+    Exhaustion where there is no room, and whatever the start function raises. What the segments
+    and the start function wrote to imported tables and memories before that stays written.
+    """
+    module, types = code.valid.module, code.valid.types
+    declared = [close_extern(i.type, types) for i in module.imports]
+    given = [link(store, *each) for each in zip(module.imports, declared, imports, strict=True)]
+    instance = Instance(store, code, [e for e in given if isinstance(e, Func)])
+    instance.memories += [e for e in given if isinstance(e, Memory)]
+    instance.memories += [Memory(t, store.budget) for t in module.memories]
+    instance.tags += [e for e in given if isinstance(e, Tag)]
+    instance.tags += [Tag(types[t.type]) for t in module.tags]
+    _fill_functions(instance)
+    if code.escapes:
+        store.pin(instance)
+    instance.globals += [e for e in given if isinstance(e, Global)]
+    _make_globals(instance)
+    instance.tables += [e for e in given if isinstance(e, Table)]
+    _make_tables(instance)
+    _fill_context(instance)
+    code.attach(instance)
+    _run_elems(instance)
+    _run_datas(instance)
+    if module.start is not None:
+        instance.func(module.start).call_raw([])
+    return instance
+
+
+# --- linking -------------------------------------------------------------------------------------
+
+
+def link(store: Store, import_: Import, declared: ClosedExtern, given: object) -> Extern:
+    """What one import is bound to; Unlinkable where `given` is not of the declared type."""
+    found = _as_extern(store, declared, given)
+    if found is None or not match_extern(type_of(found), declared):
+        what = repr(given) if found is None else describe(type_of(found))
+        raise Unlinkable(
+            f"incompatible import type: {import_.module!r} {import_.name!r} "
+            f"must be {describe(declared)}, given is {what}"
+        )
+    if isinstance(found, Func) and found.store is not store:
+        raise Unlinkable(
+            f"incompatible import: {import_.module!r} {import_.name!r} belongs to another store"
+        )
+    return found
+
+
+def _as_extern(store: Store, declared: ClosedExtern, given: object) -> Extern | None:
+    if isinstance(given, Func | Table | Memory | Global | Tag):
+        return given
+    func = func_of(given)
+    if func is not None:
+        return func
+    if isinstance(declared, ClosedFunc) and callable(given):
+        return HostFunc(store, declared.type, given)
+    if isinstance(declared, GlobalType) and not declared.mutable:
+        try:
+            return Global(declared, to_raw(given, declared.value, store))
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return None
+
+
+def type_of(extern: Extern) -> ClosedExtern:
+    """The external type of something that exists, at its present size (spec 4.5.1)."""
+    if isinstance(extern, Func):
+        return ClosedFunc(extern.deftype, exact=True)
+    return ClosedTag(extern.type) if isinstance(extern, Tag) else extern.type
+
+
+def describe(type_: ClosedExtern) -> str:
+    """An external type in a few words, for messages."""
+    if isinstance(type_, ClosedFunc):
+        return f"a function {type_.type.comp}"
+    if isinstance(type_, ClosedTag):
+        return f"a tag {type_.type.comp}"
+    if isinstance(type_, GlobalType):
+        return f"a {'mutable' if type_.mutable else 'constant'} global {type_.value}"
+    limits = type_.limits
+    most = "" if limits.max is None else f" to {limits.max}"
+    shared = "shared " if type_.shared else ""
+    wide = "64-bit " if limits.addr.size == WORD else ""
+    if isinstance(type_, TableType):
+        return f"a {shared}{wide}table of {limits.min}{most} {type_.element}"
+    size = "" if type_.page_log2 == 16 else f" of {type_.page_size} byte"
+    return f"a {shared}{wide}memory of {limits.min}{most} pages{size}"
+
+
+# --- allocating ----------------------------------------------------------------------------------
+
+
+def _fill_functions(instance: Instance) -> None:
+    """The VMFuncs of the module's own functions, column by column: there may be 100,000."""
+    count = len(instance.module.funcs)
+    first = len(instance.module.imported(FuncUse))
+    stride = VM_FUNC.size // WORD
+    columns = {
+        "context": array("Q", [instance.context]) * count,
+        "type": instance.code.func_type_ids,
+        "index": array("Q", range(first, first + count)),
+    }
+    for name, column in columns.items():
+        instance.vmfuncs[VM_FUNC[name] // WORD :: stride] = memoryview(column)
+
+
+def _make_globals(instance: Instance) -> None:
+    for number, g in enumerate(instance.module.globals):
+        type_ = close_global(g.type, instance.types)
+        cell = instance.cell(number)
+        instance.globals.append(Global(type_, evaluate(g.init, instance), cell))
+
+
+def _make_tables(instance: Instance) -> None:
+    for t in instance.module.tables:
+        init = 0 if t.init is None else evaluate(t.init, instance)
+        type_ = close_table(t.type, instance.types)
+        instance.tables.append(Table(type_, init, instance.store.budget))
+
+
+def _fill_context(instance: Instance) -> None:
+    """The index spaces, as generated code sees them."""
+    spaces: dict[str, list[int]] = {
+        "memories": [m.address for m in instance.memories],
+        "tables": [t.address for t in instance.tables],
+        "globals": [g.address for g in instance.globals],
+        "tags": [t.id for t in instance.tags],
+        "imports": [f.address for f in instance.func_imports],
+    }
+    for space, column in spaces.items():
+        instance.slots(space, len(column))[:] = memoryview(array("Q", column))
+    ids = instance.code.type_ids
+    instance.slots("types", len(ids))[:] = memoryview(ids)
+    if instance.memories:
+        VM_CONTEXT.write(instance.context, "memory", instance.memories[0].address)
+        VM_CONTEXT.write(instance.context, "memory_base", instance.memories[0].base)
+
+
+# --- initialising --------------------------------------------------------------------------------
+
+
+def _run_elems(instance: Instance) -> None:
+    for index, elem in enumerate(instance.module.elems):
+        if elem.mode == "passive":
+            instance.keep_elem(index, _items(elem, instance))
+        elif elem.mode == "active":
+            items = _items(elem, instance)
+            assert elem.offset is not None
+            offset = evaluate(elem.offset, instance)
+            instance.tables[elem.table].init(offset, memoryview(items), 0, len(items))
+
+
+def _items(elem: Elem, instance: Instance) -> "array[int]":
+    """The reference words of an element segment."""
+    items: Any = elem.items
+    if items and isinstance(items[0], Body):
+        return array("Q", [evaluate(body, instance) for body in items])
+    return array("Q", map(instance.func_address, items))
+
+
+def _run_datas(instance: Instance) -> None:
+    for index, data in enumerate(instance.module.datas):
+        if data.mode == "passive":
+            instance.keep_data(index, data.data)
+        else:
+            assert data.offset is not None
+            offset = evaluate(data.offset, instance)
+            memory = instance.memories[data.memory]
+            end = offset + len(data.data)
+            if end > memory.length:
+                raise failure(TrapCode.OUT_OF_BOUNDS_MEMORY)
+            memory.view[offset:end] = data.data

@@ -1,0 +1,125 @@
+"""The noun memory (spec 4.2.8): bytes in a reservation that never moves."""
+
+import threading
+from typing import Final, final
+
+from wadjet.core.types import I32, Limits, MemoryType
+from wadjet.engine.contract.layout import VM_MEMORY, Block, octets
+from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.runtime.budget import Budget
+from wadjet.engine.runtime.pages import PAGE, Region, reserve
+
+#: A 32-bit index plus a 32-bit static offset plus the widest access stays inside: such a memory
+#: needs no bounds checks, the hardware makes them.
+GUARDED_SIZE: Final = (8 << 30) + (64 << 10)
+#: The most that a memory of 64-bit addresses may ever hold (as in the JavaScript embedding).
+MAX_BYTES_64: Final = 16 << 30
+MAX_BYTES_32: Final = 4 << 30
+
+_growing: Final = threading.Lock()
+
+
+@final
+class Memory:
+    """A memory instance. `address` is that of its VMMemory; `base` never changes.
+
+    `guarded` tells whether every access with 32-bit index and offset stays inside the
+    reservation; where it is False, accesses must be compared with `length`.
+    """
+
+    __slots__ = (
+        "__weakref__", "_budget", "_declared", "_region", "_struct", "_view", "address", "base",
+        "guarded", "length", "page_log2", "shared",
+    )  # fmt: skip
+
+    def __init__(self, type_: MemoryType, budget: Budget | None = None) -> None:
+        """Allocate the minimum; Exhaustion where the budget or the machine does not have it."""
+        self._declared = type_
+        self.page_log2: Final = type_.page_log2
+        self.shared: Final = type_.shared
+        length = type_.limits.min << type_.page_log2
+        self._budget = Budget() if budget is None else budget
+        if length > _ceiling(type_) or not self._budget.take(length):
+            raise failure(TrapCode.OUT_OF_MEMORY, f"a memory of {length} bytes is too large")
+        region = _reserve(type_, length)
+        if region is None or not region.commit(length):
+            self._budget.give(length)
+            raise failure(TrapCode.OUT_OF_MEMORY, f"no room for a memory of {length} bytes")
+        self._region: Final = region
+        self.base: Final = region.base
+        #: bytes that may be accessed now
+        self.length = length
+        self.guarded: Final = (
+            type_.limits.addr is I32 and region.size >= GUARDED_SIZE and type_.page_size % PAGE == 0
+        )
+        self._struct: Final = Block(VM_MEMORY.size)
+        self.address: Final = self._struct.address
+        VM_MEMORY.write(self.address, "base", region.base)
+        VM_MEMORY.write(self.address, "length", length)
+        VM_MEMORY.write(self.address, "reserved", region.size)
+        self._view: memoryview | None = None
+
+    @property
+    def type(self) -> MemoryType:
+        """The type with the current size as its minimum, which is what imports match against."""
+        declared = self._declared
+        limits = Limits(self.pages, declared.limits.max, declared.limits.addr)
+        return MemoryType(limits, declared.shared, declared.page_log2)
+
+    @property
+    def pages(self) -> int:
+        """The size in pages."""
+        return self.length >> self.page_log2
+
+    @property
+    def view(self) -> memoryview:
+        """The current bytes, writable. A view taken before the memory grew stays valid but short;
+        every view keeps the bytes alive."""
+        view = self._view
+        if view is None or view.nbytes != self.length:
+            view = self._view = octets(self.base, self.length, self._region)
+        return view
+
+    def grow(self, delta: int) -> int:
+        """Add pages; the old size in pages, or -1 where that cannot be (spec 4.6.10)."""
+        with _growing:
+            old = self.pages
+            added = delta << self.page_log2
+            length = self.length + added
+            if length > min(_ceiling(self._declared), self._region.size):
+                return -1
+            if not self._budget.take(added):
+                return -1
+            if not self._region.commit(length):
+                self._budget.give(added)
+                return -1
+            self.length = length
+            VM_MEMORY.write(self.address, "length", length)
+            return old
+
+    def __del__(self) -> None:
+        if hasattr(self, "length"):
+            self._budget.give(self.length)
+
+
+def _ceiling(type_: MemoryType) -> int:
+    """The most bytes that a memory of this type may come to hold."""
+    if type_.limits.addr is I32:
+        # one byte short of 2^32 for one-byte pages, whose number must fit an i32
+        most = MAX_BYTES_32 if type_.page_log2 else MAX_BYTES_32 - 1
+    else:
+        most = MAX_BYTES_64
+    declared = type_.limits.max
+    return most if declared is None else min(most, declared << type_.page_log2)
+
+
+def _reserve(type_: MemoryType, length: int) -> Region | None:
+    """Room for all growth, with guards where they can serve; less where there is no room."""
+    if type_.limits.addr is I32 and type_.page_size % PAGE == 0:
+        region = reserve(GUARDED_SIZE)
+        if region is not None:
+            return region
+    size = max(_ceiling(type_), length)
+    while (region := reserve(size)) is None and size > length:
+        size = max(size // 2, length)
+    return region

@@ -1,0 +1,123 @@
+"""The noun store (spec 4.2.3): what a group of instances shares, and who may be inside it."""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final, final
+from weakref import WeakValueDictionary
+
+from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
+from wadjet.engine.runtime.budget import Budget, Limits
+from wadjet.engine.runtime.values import Ref
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.func import Func, HostFunc
+    from wadjet.engine.runtime.instance import Instance
+
+_NO_FUEL_LIMIT: Final = (1 << 63) - 1
+#: how long a thread that waits for a store sleeps between two looks, at first and at most
+_NAP: Final = 0.00005
+_LONG_NAP: Final = 0.005
+
+
+@final
+class Store:
+    """Everything that instances can share: references, limits, the thread that runs them.
+
+    Guests of one store run in one thread at a time; another thread waits its turn. Different
+    stores run in parallel. `address` is that of its VMStore.
+
+    The store keeps alive only what a guest could still reach without Python knowing: instances
+    whose references may have escaped (`pin`). Everything else lives as long as its handles.
+    """
+
+    __slots__ = (
+        "__weakref__", "_block", "_handles", "_next_handle", "_objects", "_owners", "_pins",
+        "_refs", "address", "budget", "limits",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits: Final = Limits() if limits is None else limits
+        self.budget: Final = Budget(self.limits.memory)
+        self._block: Final = Block(VM_STORE.size)
+        self.address: Final = self._block.address
+        fuel = self.limits.fuel
+        VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
+        #: the context word of a VMFunc → whose it is
+        self._owners: WeakValueDictionary[int, Instance | HostFunc] = WeakValueDictionary()
+        self._pins: set[object] = set()
+        self._handles: dict[int, int] = {}
+        self._objects: dict[int, object] = {}
+        self._next_handle = 1
+        self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
+
+    # -- functions ------------------------------------------------------------------------------
+
+    def adopt(self, context: int, owner: "Instance | HostFunc") -> None:
+        """Remember whose functions have this context word."""
+        self._owners[context] = owner
+
+    def func_at(self, address: int) -> "Func":
+        """The function that a funcref word (not null) points at."""
+        owner = self._owners[VM_FUNC.read(address, "context")]
+        return owner.func_at(address)
+
+    def pin(self, owner: object) -> None:
+        """Keep something alive as long as the store: a reference to it went where nobody sees."""
+        self._pins.add(owner)
+
+    # -- host references ------------------------------------------------------------------------
+
+    def extern(self, value: object) -> int:
+        """The externref word of an object: 0 for None, the same word for the same object.
+
+        Words of host references end in the bits 10: neither a small integer (i31, which is odd)
+        nor an address (which is a multiple of 8), so that conversion between externref and anyref
+        changes nothing.
+        """
+        if value is None:
+            return 0
+        word = self._handles.get(id(value))
+        if word is None:
+            word = self._next_handle << 2 | 2
+            self._next_handle += 1
+            self._handles[id(value)] = word
+            self._objects[word] = value
+        return word
+
+    def object(self, word: int) -> object:
+        """The object behind a word that `extern` made."""
+        return None if word == 0 else self._objects[word]
+
+    def ref(self, word: int) -> Ref:
+        """The handle of a guest object, the same as long as somebody holds it."""
+        found = self._refs.get(word)
+        if found is None:
+            found = self._refs[word] = Ref(self, word)
+        return found
+
+    # -- entering -------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Begin to run guest code in this thread; waits while another thread is inside."""
+        address = self.address
+        me = threading.get_ident()
+        nap = _NAP
+        while (owner := VM_STORE.read(address, "owner")) != me:
+            if owner == 0:
+                VM_STORE.write(address, "owner", me)
+                break
+            time.sleep(nap)
+            nap = min(nap * 2, _LONG_NAP)
+        VM_STORE.write(address, "depth", VM_STORE.read(address, "depth") + 1)
+
+    def leave(self) -> None:
+        """End what `enter` began."""
+        address = self.address
+        depth = VM_STORE.read(address, "depth") - 1
+        VM_STORE.write(address, "depth", depth)
+        if depth == 0:
+            VM_STORE.write(address, "owner", 0)
+
+    def interrupt(self, code: int) -> None:
+        """Ask the guest that runs here to stop at its next safe point (a `TrapCode`)."""
+        VM_STORE.write(self.address, "interrupt", code)
