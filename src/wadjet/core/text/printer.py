@@ -11,7 +11,7 @@ from typing import Final, final
 from wadjet.base.errors import Error
 from wadjet.core.body import Body
 from wadjet.core.module import (
-    Code, Custom, Data, Elem, Export, Global, Import, Module, Table,
+    Code, Custom, Data, Elem, Export, Global, Import, Module, Names, Table,
 )  # fmt: skip
 from wadjet.core.text.folding import Folder
 from wadjet.core.text.layout import flat, folded, inline, pad
@@ -321,13 +321,13 @@ class _Printer:
         lines += self._locals(len(ft.params), code, space)
         body = code.body
         texts = self.spell.instructions(body, index, space)
-        hints = _hints(self.module, index, code)
+        hints = self.module.hints.get(index, {})
         if self.folded:
             starts = self.folder.starts(body, len(ft.results))
             lines += folded(body.ops, texts, starts, hints)
         else:
             lines += flat(body.ops, texts, hints)
-        return [*lines, "  )"]
+        return [*lines, "  )"] if len(lines) > 1 else [f"{lines[0]})"]
 
     def _locals(self, first: int, code: Code, space: Space) -> list[str]:
         texts = [self.spell.valtype(t) for count, t in code.locals for _ in range(count)]
@@ -342,20 +342,11 @@ _ONE_TYPE: Final = 0x7E
 def _shown_customs(module: Module, names: bool) -> list[Custom]:
     """The custom sections that nothing else in the text stands for."""
     hidden = set()
-    if names and module.names != type(module.names)():
+    if names and module.names != Names():
         hidden.add(_NAME)
     if module.hints:
         hidden.add(_HINT)
     return [c for c in module.customs if c.name not in hidden]
-
-
-def _hints(module: Module, index: int, code: Code) -> dict[int, bool]:
-    """Instruction → branch likely, for one function."""
-    hints = module.hints.get(index)
-    if not hints:
-        return {}
-    places = code.body.places
-    return {i: hints[p - code.start] for i, p in enumerate(places) if p - code.start in hints}
 
 
 def _runs(space: Space, texts: list[str], first: int = 0) -> list[str]:

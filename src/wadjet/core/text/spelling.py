@@ -8,7 +8,7 @@ the definition carries the true name as an `(@name "…")` annotation (spec 7.4.
 from typing import Final, final
 
 from wadjet.core.body import Body, Catch, Handler, MemArg
-from wadjet.core.module import Module
+from wadjet.core.module import Module, Names
 from wadjet.core.opcodes import BY_OP, Op
 from wadjet.core.text.notation import f32_text, f64_text, identifier, string, v128_text
 from wadjet.core.types import AbsHeap, FuncType, HeapType, RefType, SubType, ValType
@@ -130,7 +130,7 @@ class Spelling:
     """How the things of one module are written. `names` False leaves everything to indices."""
 
     def __init__(self, module: Module, names: bool = True) -> None:
-        given = module.names if names else type(module.names)()
+        given = module.names if names else Names()
         self.types: Final = module.subtypes()
         self.module_name: Final = given.module
         self.type: Final = Space(given.types, len(self.types))
