@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final, final
 
-from wadjet.base.errors import Error
 from wadjet.core.body import Body
 from wadjet.core.module import (
     Code, Custom, Data, Elem, Export, Global, Import, Module, Names, Table,
@@ -40,8 +39,6 @@ _SECTIONS: Final = {
 }
 _NAME: Final = "name"
 _HINT: Final = "metadata.code.branch_hint"
-#: more locals than this in one function are nobody's program (the standard's own limit is 50,000)
-_MAX_LOCALS: Final = 1_000_000
 #: bytes of a data segment on one line: when most of them are readable, and when not
 _ROW, _ESCAPED_ROW = 80, 32
 _WIDTH: Final = 100
@@ -51,8 +48,8 @@ def print_module(module: Module, *, folded: bool = False, names: bool = True) ->
     """The text of a module, complete: parsing it gives the same module again.
 
     `folded` writes operands inside their instructions. `names` False writes every reference as a
-    number, and the name section as the bytes it is. Raises Malformed where a function body that
-    is read only now turns out to be malformed, and Error where a function has absurdly many locals.
+    number, and the name section as the bytes it is. Raises Malformed where a function body that is
+    read only now turns out to be malformed.
     """
     return "".join(print_chunks(module, folded=folded, names=names))
 
@@ -142,13 +139,13 @@ class _Printer:
 
     def _type(self, index: int, sub: SubType) -> str:
         text = self._comp(index, sub.comp)
+        if sub.shared:
+            text = f"(shared {text})"
         use = self.spell.type.use
         if sub.descriptor is not None:
             text = f"(descriptor {use(sub.descriptor)}) {text}"
         if sub.describes is not None:
             text = f"(describes {use(sub.describes)}) {text}"
-        if sub.shared:
-            text = f"(shared {text})"
         if sub.spelled or sub.supers or not sub.final:
             supers = "".join(f"{use(x)} " for x in sub.supers)
             text = f"(sub {'final ' if sub.final else ''}{supers}{text})"
@@ -201,9 +198,10 @@ class _Printer:
         runs = _runs(space, [self.spell.valtype(t) for t in ft.params])
         return "".join(f" (param {text})" for text in runs)
 
-    def _limits(self, limits: Limits) -> str:
-        text = f"{'i64 ' if limits.addr is I64 else ''}{limits.min}"
-        return text if limits.max is None else f"{text} {limits.max}"
+    def _limits(self, limits: Limits, shared: str = "") -> str:
+        address = "i64 " if limits.addr is I64 else ""
+        most = "" if limits.max is None else f" {limits.max}"
+        return f"{address}{shared}{limits.min}{most}"
 
     def _memory_type(self, t: MemoryType) -> str:
         text = self._limits(t.limits) + (" shared" if t.shared else "")
@@ -211,7 +209,7 @@ class _Printer:
 
     def _table_type(self, t: TableType) -> str:
         shared = "shared " if t.shared else ""
-        return f"{shared}{self._limits(t.limits)} {self.spell.valtype(t.element)}"
+        return f"{self._limits(t.limits, shared)} {self.spell.valtype(t.element)}"
 
     def _global_type(self, t: GlobalType) -> str:
         text = self.spell.valtype(t.value)
@@ -313,8 +311,6 @@ class _Printer:
     def _func(self, index: int, type_index: int, code: Code) -> list[str]:
         ft = self.spell.comp(type_index) or _NO_TYPE
         count = len(ft.params) + sum(n for n, _ in code.locals)
-        if count > _MAX_LOCALS:
-            raise Error(f"function {index} has {count} locals: too many to write out")
         space = self.spell.locals(index, count)
         use = self.spell.typeuse(type_index, self._params(ft, space))
         lines = [f"  (func {self.spell.func.define(index)} {use}"]
