@@ -15,10 +15,9 @@ from wadjet.core.module import (
 from wadjet.core.text.folding import Folder
 from wadjet.core.text.layout import flat, folded, inline, pad
 from wadjet.core.text.notation import data_string, string
-from wadjet.core.text.spelling import Space, Spelling
+from wadjet.core.text.spelling import Space, Spelling, kind, runs
 from wadjet.core.types import (
-    ArrayType, CompType, ExternType, FieldType, FuncType, FuncUse, GlobalType, I64,
-    Limits, MemoryType, StructType, SubType, TableType, TagType,
+    ExternType, FuncType, FuncUse, GlobalType, MemoryType, SubType, TableType, TagType,
 )  # fmt: skip
 
 #: ids of the sections as `(@custom … (after …))` calls them, in the order they stand in a module
@@ -138,84 +137,18 @@ class _Printer:
             index += len(group.subs)
 
     def _type(self, index: int, sub: SubType) -> str:
-        text = self._comp(index, sub.comp)
-        if sub.shared:
-            text = f"(shared {text})"
-        use = self.spell.type.use
-        if sub.descriptor is not None:
-            text = f"(descriptor {use(sub.descriptor)}) {text}"
-        if sub.describes is not None:
-            text = f"(describes {use(sub.describes)}) {text}"
-        if sub.spelled or sub.supers or not sub.final:
-            supers = "".join(f"{use(x)} " for x in sub.supers)
-            text = f"(sub {'final ' if sub.final else ''}{supers}{text})"
-        return f"(type {self.spell.type.define(index)} {text})"
-
-    def _comp(self, index: int, comp: CompType) -> str:
-        if isinstance(comp, FuncType):
-            return f"(func{self.spell.functype(comp)})"
-        if isinstance(comp, StructType):
-            space = self.spell.fields(index)
-            runs = _runs(space, [self._field(f) for f in comp.fields])
-            return f"(struct{''.join(f' (field {text})' for text in runs)})"
-        if isinstance(comp, ArrayType):
-            return f"(array {self._field(comp.field)})"
-        return f"(cont {self.spell.heaptype(comp.func)})"
-
-    def _field(self, field: FieldType) -> str:
-        text = self.spell.valtype(field.storage)
-        return f"(mut {text})" if field.mutable else text
+        return f"(type {self.spell.type.define(index)} {self.spell.subtype(index, sub)})"
 
     def _extern(self, t: ExternType, index: int | None) -> str:
         """An external type with its keyword and binding; `index` None where none may stand."""
-        if isinstance(t, FuncUse):
-            keyword, space = "func", self.spell.func
-            text = self._func_use(t, index)
-        elif isinstance(t, TagType):
-            keyword, space = "tag", self.spell.tag
-            text = self.spell.typeuse(t.type)
-        elif isinstance(t, GlobalType):
-            keyword, space = "global", self.spell.glob
-            text = self._global_type(t)
-        elif isinstance(t, MemoryType):
-            keyword, space = "memory", self.spell.mem
-            text = self._memory_type(t)
-        else:
-            keyword, space = "table", self.spell.table
-            text = self._table_type(t)
-        return f"{keyword} {text}" if index is None else f"{keyword} {space.define(index)} {text}"
-
-    def _func_use(self, use: FuncUse, index: int | None) -> str:
-        if use.exact:
-            return f"(exact (type {self.spell.type.use(use.type)}))"
-        ft = self.spell.comp(use.type)
-        if ft is None or index is None:
-            return self.spell.typeuse(use.type)
-        space = self.spell.locals(index, len(ft.params))
-        return self.spell.typeuse(use.type, self._params(ft, space))
-
-    def _params(self, ft: FuncType, space: Space) -> str:
-        runs = _runs(space, [self.spell.valtype(t) for t in ft.params])
-        return "".join(f" (param {text})" for text in runs)
-
-    def _limits(self, limits: Limits, shared: str = "") -> str:
-        address = "i64 " if limits.addr is I64 else ""
-        most = "" if limits.max is None else f" {limits.max}"
-        return f"{address}{shared}{limits.min}{most}"
-
-    def _memory_type(self, t: MemoryType) -> str:
-        text = self._limits(t.limits) + (" shared" if t.shared else "")
-        return f"{text} (pagesize {t.page_size})" if t.page_spelled or t.page_log2 != 16 else text
-
-    def _table_type(self, t: TableType) -> str:
-        shared = "shared " if t.shared else ""
-        return f"{self._limits(t.limits, shared)} {self.spell.valtype(t.element)}"
-
-    def _global_type(self, t: GlobalType) -> str:
-        text = self.spell.valtype(t.value)
-        if t.shared:
-            return f"(shared mut {text})" if t.mutable else f"(shared {text})"
-        return f"(mut {text})" if t.mutable else text
+        keyword, text = kind(t), self.spell.externtype(t)
+        if index is None:
+            return f"{keyword} {text}"
+        ft = self.spell.comp(t.type) if isinstance(t, FuncUse) and not t.exact else None
+        if isinstance(t, FuncUse) and ft is not None:
+            space = self.spell.locals(index, len(ft.params))
+            text = self.spell.typeuse(t.type, self.spell.params(ft, space))
+        return f"{keyword} {self.spell.space(keyword).define(index)} {text}"
 
     # -- imports and exports --------------------------------------------------------------------
 
@@ -248,14 +181,7 @@ class _Printer:
         return [*lines, "  )"]
 
     def _export(self, e: Export) -> str:
-        spaces = {
-            "func": self.spell.func,
-            "table": self.spell.table,
-            "memory": self.spell.mem,
-            "global": self.spell.glob,
-            "tag": self.spell.tag,
-        }
-        return f"  (export {string(e.name)} ({e.kind} {spaces[e.kind].use(e.index)}))"
+        return f"  (export {string(e.name)} ({e.kind} {self.spell.space(e.kind).use(e.index)}))"
 
     # -- definitions ----------------------------------------------------------------------------
 
@@ -312,7 +238,7 @@ class _Printer:
         ft = self.spell.comp(type_index) or _NO_TYPE
         count = len(ft.params) + sum(n for n, _ in code.locals)
         space = self.spell.locals(index, count)
-        use = self.spell.typeuse(type_index, self._params(ft, space))
+        use = self.spell.typeuse(type_index, self.spell.params(ft, space))
         lines = [f"  (func {self.spell.func.define(index)} {use}"]
         lines += self._locals(len(ft.params), code, space)
         body = code.body
@@ -327,7 +253,7 @@ class _Printer:
 
     def _locals(self, first: int, code: Code, space: Space) -> list[str]:
         texts = [self.spell.valtype(t) for count, t in code.locals for _ in range(count)]
-        return _filled_runs([f"(local {run})" for run in _runs(space, texts, first)])
+        return _filled_runs([f"(local {run})" for run in runs(space, texts, first)])
 
 
 _NO_TYPE: Final = FuncType((), ())
@@ -343,21 +269,6 @@ def _shown_customs(module: Module, names: bool) -> list[Custom]:
     if module.hints:
         hidden.add(_HINT)
     return [c for c in module.customs if c.name not in hidden]
-
-
-def _runs(space: Space, texts: list[str], first: int = 0) -> list[str]:
-    """What stands after `param`, `local` or `field`: a name and its type, or types without."""
-    runs: list[str] = []
-    plain: list[str] = []
-    for index, text in enumerate(texts, first):
-        if index not in space.uses:
-            plain.append(text)
-            continue
-        if plain:
-            runs.append(" ".join(plain))
-            plain = []
-        runs.append(f"{space.bind(index)} {text}")
-    return [*runs, " ".join(plain)] if plain else runs
 
 
 def _filled_runs(texts: list[str]) -> list[str]:

@@ -11,7 +11,10 @@ from wadjet.core.body import Body, Catch, Handler, MemArg
 from wadjet.core.module import Module, Names
 from wadjet.core.opcodes import BY_OP, Op
 from wadjet.core.text.notation import f32_text, f64_text, identifier, string, v128_text
-from wadjet.core.types import AbsHeap, FuncType, HeapType, RefType, SubType, ValType
+from wadjet.core.types import (
+    AbsHeap, ArrayType, CompType, ExternType, FieldType, FuncType, FuncUse, GlobalType, HeapType,
+    I64, Limits, MemoryType, RefType, StructType, SubType, TableType, TagType, ValType,
+)  # fmt: skip
 
 #: op → its whole text, or None where there are immediates to write
 _PLAIN: Final = [r.mnemonic if r and not r.immediates else None for r in BY_OP]
@@ -157,6 +160,10 @@ class Spelling:
         #: (op, immediate) → text, for all that reads the same everywhere in the module
         self._texts: Final[dict[tuple[int, object], str]] = {}
 
+    def space(self, kind: str) -> Space:
+        """The index space of a kind of import or export."""
+        return self._spaces["mem" if kind == "memory" else kind]
+
     # -- spaces inside definitions --------------------------------------------------------------
 
     def fields(self, type_index: int) -> Space:
@@ -219,6 +226,73 @@ class Spelling:
             return text
         shown = self.valtypes("param", ft.params) if params is None else params
         return text + shown + self.valtypes("result", ft.results)
+
+    # -- definitions of types, and types of what is imported and defined -------------------------
+
+    def subtype(self, index: int, sub: SubType) -> str:
+        """A type definition without `type` and its binding (spec 6.4.9)."""
+        text = self._comp(index, sub.comp)
+        if sub.shared:
+            text = f"(shared {text})"
+        use = self.type.use
+        if sub.descriptor is not None:
+            text = f"(descriptor {use(sub.descriptor)}) {text}"
+        if sub.describes is not None:
+            text = f"(describes {use(sub.describes)}) {text}"
+        if sub.spelled or sub.supers or not sub.final:
+            supers = "".join(f"{use(x)} " for x in sub.supers)
+            text = f"(sub {'final ' if sub.final else ''}{supers}{text})"
+        return text
+
+    def _comp(self, index: int, comp: CompType) -> str:
+        if isinstance(comp, FuncType):
+            return f"(func{self.functype(comp)})"
+        if isinstance(comp, StructType):
+            space = self.fields(index)
+            found = runs(space, [self._field(f) for f in comp.fields])
+            return f"(struct{''.join(f' (field {text})' for text in found)})"
+        if isinstance(comp, ArrayType):
+            return f"(array {self._field(comp.field)})"
+        return f"(cont {self.heaptype(comp.func)})"
+
+    def _field(self, field: FieldType) -> str:
+        text = self.valtype(field.storage)
+        return f"(mut {text})" if field.mutable else text
+
+    def params(self, ft: FuncType, space: Space) -> str:
+        """` (param $x i32)…` with the names of a function's parameters."""
+        texts = [self.valtype(t) for t in ft.params]
+        return "".join(f" (param {run})" for run in runs(space, texts))
+
+    def externtype(self, t: ExternType) -> str:
+        """An external type without keyword and binding (spec 6.4.8)."""
+        if isinstance(t, FuncUse):
+            use = f"(exact (type {self.type.use(t.type)}))"
+            return use if t.exact else self.typeuse(t.type)
+        if isinstance(t, TagType):
+            return self.typeuse(t.type)
+        if isinstance(t, GlobalType):
+            return self._global_type(t)
+        return self._memory_type(t) if isinstance(t, MemoryType) else self._table_type(t)
+
+    def _limits(self, limits: Limits, shared: str = "") -> str:
+        address = "i64 " if limits.addr is I64 else ""
+        most = "" if limits.max is None else f" {limits.max}"
+        return f"{address}{shared}{limits.min}{most}"
+
+    def _memory_type(self, t: MemoryType) -> str:
+        text = self._limits(t.limits) + (" shared" if t.shared else "")
+        return f"{text} (pagesize {t.page_size})" if t.page_spelled or t.page_log2 != 16 else text
+
+    def _table_type(self, t: TableType) -> str:
+        shared = "shared " if t.shared else ""
+        return f"{self._limits(t.limits, shared)} {self.valtype(t.element)}"
+
+    def _global_type(self, t: GlobalType) -> str:
+        text = self.valtype(t.value)
+        if t.shared:
+            return f"(shared mut {text})" if t.mutable else f"(shared {text})"
+        return f"(mut {text})" if t.mutable else text
 
     # -- instructions ---------------------------------------------------------------------------
 
@@ -357,3 +431,29 @@ class Spelling:
     def _handler(self, handler: Handler, labels: Labels) -> str:
         target = "switch" if handler.label is None else labels.use(handler.label)
         return f" (on {self.tag.use(handler.tag)} {target})"
+
+
+def kind(t: ExternType) -> str:
+    """The keyword of an external type: func, table, memory, global or tag."""
+    if isinstance(t, FuncUse):
+        return "func"
+    if isinstance(t, TagType):
+        return "tag"
+    if isinstance(t, GlobalType):
+        return "global"
+    return "memory" if isinstance(t, MemoryType) else "table"
+
+
+def runs(space: Space, texts: list[str], first: int = 0) -> list[str]:
+    """What stands after `param`, `local` or `field`: a name and its type, or types without."""
+    found: list[str] = []
+    plain: list[str] = []
+    for index, text in enumerate(texts, first):
+        if index not in space.uses:
+            plain.append(text)
+            continue
+        if plain:
+            found.append(" ".join(plain))
+            plain = []
+        found.append(f"{space.bind(index)} {text}")
+    return [*found, " ".join(plain)] if plain else found
