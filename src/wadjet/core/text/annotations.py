@@ -41,7 +41,7 @@ class Annotations:
     def _error(self, place: int, message: str) -> Malformed:
         return Malformed(message, self._tokens.locate(place))
 
-    def name_at(self, token: int) -> str | None:
+    def name_at(self, token: int, noun: str) -> str | None:
         """What an @name annotation before this token says."""
         if not self._tokens.annotations:
             return None
@@ -49,7 +49,7 @@ class Annotations:
         if not found:
             return None
         if len(found) > 1:
-            raise self._error(found[1].place, "@name annotation: multiple names")
+            raise self._error(found[1].place, f"@name annotation: multiple {noun} names")
         made = found[0]
         self._used.add(made.place)
         if not made.items or made.items[0][:1] != '"':
@@ -90,13 +90,13 @@ class Annotations:
     def finish(self, first: int, last: int, fields: list[tuple[int, int]]) -> None:
         """Make the custom sections, and reject what stands where it means nothing.
 
-        `first` and `last` are the tokens around the fields; `fields` holds the token indices of
-        each one's parentheses.
+        `first` and `last` are the tokens that annotations of the module precede; `fields` holds
+        the token indices of each field's parentheses.
         """
         if not self._tokens.annotations:
             return
         starts = [field for field, _ in fields]
-        for made in self._between(first + 1, last):
+        for made in self._between(first, last):
             if made.name == "custom":
                 at = bisect_left(starts, made.token) - 1
                 if at >= 0 and made.token <= fields[at][1]:

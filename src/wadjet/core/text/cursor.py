@@ -6,7 +6,7 @@ from wadjet.base.errors import Malformed
 from wadjet.core.features import CATALOGUE, Features
 from wadjet.core.opcodes import BY_NAME
 from wadjet.core.text import literals
-from wadjet.core.text.lexer import Tokens, string_bytes, string_name
+from wadjet.core.text.lexer import Tokens, is_string, string_bytes, string_name
 
 #: Every word of the grammar that is no instruction.
 KEYWORDS: Final = frozenset(
@@ -58,7 +58,7 @@ class Cursor:
         if text in KEYWORDS or text[0] in '()"':
             return True
         if text[0] == "$":
-            return '"' not in text or text[1] == '"'
+            return '"' not in text or is_string(text[1:])
         rows = BY_NAME.get(text)
         if rows:
             return rows[0].feature in self.features
@@ -139,7 +139,7 @@ class Cursor:
         """The name that an identifier token at the current place stands for."""
         if '"' not in text:
             value = text[1:]
-        elif text[1] != '"' or text.count('"') - text.count('\\"') != 2:
+        elif not is_string(text[1:]):
             raise self.error(f"unknown operator {shorten(text)}")
         else:
             value = string_name(text[1:], self.tokens.locate(self.starts[self.at]))

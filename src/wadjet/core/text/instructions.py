@@ -42,7 +42,8 @@ _IF_THEN: Final = 14  # (if … (then …)
 _IF_DONE: Final = 15  # (if … (then …) (else …)
 _TRY_OPEN: Final = 16  # (try, before (do
 _TRY_DONE: Final = 17  # (try (do …) …
-_TRY_CLOSED: Final = 18  # (try (do …) (delegate …)
+_TRY_CAUGHT: Final = 18  # (try (do …) (catch …)
+_TRY_CLOSED: Final = 19  # (try (do …) (delegate …) | (catch_all …)
 
 
 @final
@@ -216,11 +217,10 @@ class BodyParser(TypeParser):
             self.at += 1
             frames[-1].kind = _TRY_DONE
             frames.append(Frame(_DO, 0, None, place, None))
-        elif word in ("catch", "catch_all") and kind == _TRY_DONE:
+        elif word in ("catch", "catch_all") and kind in (_TRY_DONE, _TRY_CAUGHT):
             self.at += 1
             self._catch(word, place)
-            if word == "catch_all":
-                frames[-1].kind = _TRY_CLOSED
+            frames[-1].kind = _TRY_CAUGHT if word == "catch" else _TRY_CLOSED
             frames.append(Frame(_CLAUSE, 0, None, place, None))
         elif word == "delegate" and kind == _TRY_DONE:
             self.at += 1
@@ -236,7 +236,7 @@ class BodyParser(TypeParser):
         kind, place = frame.kind, self.starts[self.at]
         if kind == _OPERANDS:
             self.body.add(frame.op, frame.imm, frame.place)
-        elif kind in (_FOLDED_BLOCK, _IF_THEN, _IF_DONE, _TRY_DONE, _TRY_CLOSED):
+        elif kind in (_FOLDED_BLOCK, _IF_THEN, _IF_DONE) or kind >= _TRY_DONE:
             if frame.op != Op.DELEGATE:
                 self._pop_label()
                 self.body.add(Op.END, None, place)
@@ -340,6 +340,7 @@ _EXPECTED: Final = {
     _IF_DONE: "')'",
     _TRY_OPEN: "(do",
     _TRY_DONE: "(catch, (catch_all, (delegate or ')'",
+    _TRY_CAUGHT: "(catch, (catch_all or ')'",
     _TRY_CLOSED: "')'",
     _BLOCK: "end",
     _IF: "else or end",
@@ -457,17 +458,25 @@ def v128(p: BodyParser, form: Form | None = None) -> int:
         raise p.unexpected("a vector shape")
     count, bits, floats = shape
     p.at += 1
-    value, start = 0, p.at
-    while literals.is_number(p.texts[p.at]):
+    _expect_numbers(p, count, "wrong number of lane literals")
+    value = 0
+    for index in range(count):
         lane = p.float_bits(bits) if floats else p.number(bits) & (1 << bits) - 1
-        value |= lane << (p.at - 1 - start) * bits
-        if p.at - start > count:
-            break
-    if p.at - start != count:
-        if p.texts[p.at] not in ("(", ")"):
-            raise p.unexpected("a lane literal")
-        raise p.error(f"wrong number of lane literals: expected {count}")
+        value |= lane << index * bits
     return value
+
+
+def _expect_numbers(p: BodyParser, count: int, complaint: str) -> None:
+    """Reject anything but exactly `count` numbers here."""
+    end = p.at
+    while end - p.at <= count and literals.is_number(p.texts[end]):
+        end += 1
+    if end - p.at == count:
+        return
+    if end - p.at < count and p.texts[end] not in ("(", ")"):
+        p.at = end
+        raise p.unexpected("a number")
+    raise p.error(f"{complaint}: expected {count} numbers")
 
 
 def _memarg(p: BodyParser, form: Form) -> MemArg:
@@ -503,11 +512,12 @@ def _lane(p: BodyParser, form: Form) -> int:
 
 
 def _lanes(p: BodyParser, form: Form) -> bytes:
+    _expect_numbers(p, 16, "invalid lane length")
     lanes = bytearray()
-    while literals.is_number(p.texts[p.at]) and len(lanes) < 17:
+    for _ in range(16):
+        if not literals.is_nat(p.texts[p.at]):
+            raise p.error(f"i8 constant out of range: {shorten(p.texts[p.at])}")
         lanes.append(_lane(p, form))
-    if len(lanes) != 16:
-        raise p.error("invalid lane length: expected 16 lane indices")
     return bytes(lanes)
 
 

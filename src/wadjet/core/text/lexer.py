@@ -99,7 +99,7 @@ def tokenize(source: str | bytes) -> Tokens:
                 break
             texts.append(token)
             starts.append(match.start(1))
-            if '"' in token and token[0] == '"' and not _PLAIN_STRING.fullmatch(token):
+            if token[0] == '"' and not _PLAIN_STRING.fullmatch(token):
                 raise tokens.error(len(texts) - 1, f"unknown operator {_short(token)}")
         position = _odd(tokens, stop) if stop >= 0 else -1
     texts.extend(_END)
@@ -114,9 +114,9 @@ def _decode(source: str | bytes) -> str:
             if not source.isascii():
                 source.encode()
             return source
-        return bytes(source).decode()
+        return source.decode()
     except UnicodeDecodeError as error:
-        good = bytes(source[: error.start]).decode()
+        good = error.object[: error.start].decode()
         raise Malformed("malformed UTF-8 encoding", locate(good, len(good))) from None
     except UnicodeEncodeError as error:
         raise Malformed("malformed UTF-8 encoding", Place(offset=error.start)) from None
@@ -135,8 +135,9 @@ def _odd(tokens: Tokens, at: int) -> int:
 def _complaint(text: str, at: int, fault: str) -> str:
     """What is wrong with the character at `at`; `fault` says it for characters of no token."""
     char = text[at]
-    if char == '"' or (char == "$" and text.startswith('"', at + 1)):
-        return _bad_string(text, at + (char == "$"))
+    if char == '"':
+        bad = _bad_string(text, at)
+        return f"empty identifier: {bad}" if text[at - 1 : at] == "$" else bad
     if char in ",;[]{}":
         return f"unknown operator {char}"
     if fault == "illegal":
@@ -210,9 +211,7 @@ def _open_annotation(tokens: Tokens, at: int) -> tuple[Annotation, int]:
     """Read `(@name`. Returns the annotation and the index after its name."""
     match = _ANNOTATION.match(tokens.source, at)
     if match is None:
-        rest = tokens.source[at + 2 : at + 3]
-        bad = _complaint(tokens.source, at + 2, "illegal") if rest == '"' else ""
-        raise Malformed(bad or "empty annotation id", locate(tokens.source, at))
+        raise Malformed("empty annotation id", locate(tokens.source, at))
     name = match[1]
     if name.startswith('"'):
         name = string_name(name, tokens.locate(at))
@@ -221,6 +220,11 @@ def _open_annotation(tokens: Tokens, at: int) -> tuple[Annotation, int]:
     made = Annotation(name, at, len(tokens.texts))
     tokens.annotations.append(made)
     return made, match.end()
+
+
+def is_string(token: str) -> bool:
+    """Whether the token is one string and nothing else."""
+    return _PLAIN_STRING.fullmatch(token) is not None
 
 
 _ESCAPES: Final = re.compile(_ESCAPE.encode())

@@ -113,7 +113,7 @@ def _near_tie(value: float) -> bool:
     nearest: int = struct.unpack("<I", struct.pack("<f", value))[0]
     here: float = struct.unpack("<f", struct.pack("<I", nearest))[0]
     if here == value:
-        return True if value == 0.0 else False
+        return value == 0.0
     other = nearest + 1 if value > here else nearest - 1
     if other == 0x7F800000:
         return True

@@ -82,7 +82,7 @@ class ModuleParser(BodyParser):
         self.expect("module")
         self.take("definition")
         self.made.names.module = self.identifier()
-        self._fields_of_module(start)
+        self._fields_of_module(start + 1)
         self.expect(")")
         return self.made
 
@@ -91,9 +91,9 @@ class ModuleParser(BodyParser):
         self._fields_of_module(0)
         return self.made
 
-    def _fields_of_module(self, start: int) -> None:
+    def _fields_of_module(self, first: int) -> None:
         made = self.made
-        made.names.module = self.annotations.name_at(self.at) or made.names.module
+        made.names.module = self.annotations.name_at(self.at, "module") or made.names.module
         self._survey()
         end = self.at
         for field, _ in self.surveyed:
@@ -114,7 +114,7 @@ class ModuleParser(BodyParser):
             if space.indices
         }
         self.at = end
-        self.annotations.finish(start, end, self.surveyed)
+        self.annotations.finish(first, end, self.surveyed)
 
     # the first walk: identifiers
 
@@ -151,7 +151,7 @@ class ModuleParser(BodyParser):
         """Bind an optional identifier; a name annotation after it says what to call it."""
         name = self.identifier()
         index = space.bind(name, self)
-        shown = self.annotations.name_at(self.at) or name
+        shown = self.annotations.name_at(self.at, space.noun) or name
         if shown is not None:
             names[index] = shown
 

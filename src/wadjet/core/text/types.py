@@ -152,7 +152,11 @@ class TypeParser(Cursor):
             if names is not None:
                 names.extend([name] if name is not None else [None] * len(new))
             self.expect(")")
-        return FuncType(tuple(params), tuple(self.results()))
+        results = self.results()
+        if self.opens("param"):
+            self.at += 1
+            raise self.unexpected("results, which come after all parameters")
+        return FuncType(tuple(params), tuple(results))
 
     def results(self) -> list[ValType]:
         """`(result …)*`."""
@@ -217,7 +221,8 @@ class TypeParser(Cursor):
     def type_field(self) -> None:
         """`(type …)` or `(rec …)` at the level of the module: defines a recursion group."""
         spelled = self.opens("rec")
-        subs, places = [], []
+        subs: list[SubType] = []
+        places: list[int] = []
         if spelled:
             self.at += 2
         while self.opens("type"):
@@ -271,7 +276,7 @@ class TypeParser(Cursor):
             names.extend([None] * len(known.params))
         return explicit
 
-    def blocktype(self) -> None | ValType | int:
+    def blocktype(self) -> ValType | int | None:
         """The type of a block: at most one result is told as it is, the rest by a type use."""
         place = self.starts[self.at]
         explicit = self._explicit()
@@ -291,9 +296,10 @@ class TypeParser(Cursor):
 
     def limits(self, address: NumType) -> Limits:
         """A minimum, maybe a maximum."""
-        least = self.natural(64, "a size")
+        bits = 64 if "memory64" in self.features else 32
+        least = self.natural(bits, "a size")
         first = self.texts[self.at][:1]
-        most = self.natural(64, "a size") if first.isdecimal() else None
+        most = self.natural(bits, "a size") if first.isdecimal() else None
         return Limits(least, most, address)
 
     def tabletype(self) -> TableType:
