@@ -195,7 +195,7 @@ def test_threads_that_roll_the_same_group_agree() -> None:
 
 
 def test_many_types_that_build_on_each_other() -> None:
-    n = 30_000
+    n = 8_000
     groups = [lone(struct(I32), final=False)]
     groups += [lone(struct(I32, *[I64] * (i % 40), ref(True, i)), final=False) for i in range(n)]
     types = canonical_types(groups)
