@@ -1,1 +1,6 @@
-"""."""
+"""Libraries that look at programs and rearrange them, and never run them: no engine needed.
+
+objdump    what is in a module, for people
+strip      custom sections taken out
+metadata   what the well-known custom sections say
+"""
