@@ -144,8 +144,8 @@ class Dump:
     def _elems(self) -> Iterator[str]:
         for index, elem in enumerate(self.module.elems):
             yield f"  {self._label('elem', index)} {self._elem(elem)}"
-            for number, item in enumerate(elem.items):
-                yield f"    [{number}] {self._item(item)}"
+            texts = [self._item(item) for item in elem.items]
+            yield from (f"    [{number}] {text}" for number, text in enumerate(texts))
 
     def _item(self, item: int | Body) -> str:
         return self._label("func", item) if isinstance(item, int) else self._constant(item)
