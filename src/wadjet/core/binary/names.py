@@ -12,6 +12,7 @@ from typing import Final, final
 from wadjet.base.errors import Malformed
 from wadjet.base.leb128 import unsigned
 from wadjet.core.binary.reader import Reader
+from wadjet.core.binary.write_types import name
 from wadjet.core.module import Code, Hints, Names
 from wadjet.core.opcodes import Op
 
@@ -93,7 +94,7 @@ def encode_names(names: Names) -> bytes:
     """The content of a name section with these names; empty if there are none."""
     parts: dict[int, bytes] = {}
     if names.module is not None:
-        parts[_MODULE_NAME] = _name(names.module)
+        parts[_MODULE_NAME] = name(names.module)
     for number, flat in _maps(names).items():
         if flat:
             parts[number] = _map(flat)
@@ -107,13 +108,8 @@ def encode_names(names: Names) -> bytes:
 
 
 def _map(names: _Map) -> bytes:
-    entries = [unsigned(index) + _name(name) for index, name in sorted(names.items())]
+    entries = [unsigned(index) + name(text) for index, text in sorted(names.items())]
     return unsigned(len(entries)) + b"".join(entries)
-
-
-def _name(text: str) -> bytes:
-    data = text.encode()
-    return unsigned(len(data)) + data
 
 
 @final
