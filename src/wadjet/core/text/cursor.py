@@ -24,6 +24,16 @@ KEYWORDS: Final = frozenset(
     """.split()
 )
 
+#: shape → (lanes, bits of a lane, whether they are floats)
+SHAPES: Final = {
+    "i8x16": (16, 8, False),
+    "i16x8": (8, 16, False),
+    "i32x4": (4, 32, False),
+    "i64x2": (2, 64, False),
+    "f32x4": (4, 32, True),
+    "f64x2": (2, 64, True),
+}
+
 
 class Cursor:
     """A position `at` in a stream of tokens."""
@@ -167,6 +177,59 @@ class Cursor:
         """Reject `what` unless its feature is on."""
         if feature not in self.features:
             raise self.error(f"unexpected token: {what} needs the feature {feature}, which is off")
+
+    def number(self, bits: int) -> int:
+        """An integer constant, in signed form."""
+        text = self.texts[self.at]
+        if not literals.is_integer(text):
+            raise self._no_number("an integer")
+        value = literals.integer(text, bits)
+        if value is None:
+            raise self.error(f"constant out of range: {shorten(text)} does not fit i{bits}")
+        self.at += 1
+        return value
+
+    def float_bits(self, bits: int) -> int:
+        """A float constant, as its bit pattern."""
+        text = self.texts[self.at]
+        if not literals.is_number(text):
+            raise self._no_number("a number")
+        value = literals.floating(text, bits)
+        if value is None:
+            raise self.error(f"constant out of range: {shorten(text)} does not fit f{bits}")
+        self.at += 1
+        return value
+
+    def _no_number(self, expected: str) -> Malformed:
+        if literals.is_number(self.texts[self.at]):
+            return self.error("constant out of range: not an integer")
+        return self.unexpected(expected)
+
+    def vector(self) -> int:
+        """A shape and its lanes, as one little-endian number of 128 bits."""
+        shape = SHAPES.get(self.texts[self.at])
+        if shape is None:
+            raise self.unexpected("a vector shape")
+        count, bits, floats = shape
+        self.at += 1
+        self.expect_numbers(count, "wrong number of lane literals")
+        value = 0
+        for index in range(count):
+            lane = self.float_bits(bits) if floats else self.number(bits) & (1 << bits) - 1
+            value |= lane << index * bits
+        return value
+
+    def expect_numbers(self, count: int, complaint: str) -> None:
+        """Reject anything but exactly `count` numbers here."""
+        end = self.at
+        while end - self.at <= count and literals.is_number(self.texts[end]):
+            end += 1
+        if end - self.at == count:
+            return
+        if end - self.at < count and self.texts[end] not in ("(", ")"):
+            self.at = end
+            raise self.unexpected("a number")
+        raise self.error(f"{complaint}: expected {count} numbers")
 
 
 def shorten(text: str) -> str:

@@ -13,7 +13,7 @@ from wadjet.core.module import (
 )  # fmt: skip
 from wadjet.core.opcodes import Op
 from wadjet.core.text.annotations import Annotations
-from wadjet.core.text.instructions import BodyParser, v128
+from wadjet.core.text.instructions import BodyParser
 from wadjet.core.text.lexer import Tokens, tokenize
 from wadjet.core.text.resolve import Space
 from wadjet.core.types import (
@@ -502,7 +502,7 @@ class ModuleParser(BodyParser):
             self.at += 1
             while self.texts[self.at] != ")":
                 value = (
-                    v128(self) if width == 128
+                    self.vector() if width == 128
                     else self.float_bits(width) if kind[0] == "f"
                     else self.number(width)
                 )  # fmt: skip
