@@ -1,0 +1,14 @@
+"""For all tests: the scoreboard, and a last line that a program can read."""
+
+import pytest
+
+pytest_plugins = ["tests.scoreboard"]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the run with `N passed, N failed`; an error in a fixture is a failure."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    counts = {kind: len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error")}
+    reporter.write_line(f"{counts['passed']} passed, {counts['failed'] + counts['error']} failed")
