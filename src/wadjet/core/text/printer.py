@@ -17,7 +17,7 @@ from wadjet.core.text.layout import flat, folded, inline, pad
 from wadjet.core.text.notation import data_string, string
 from wadjet.core.text.spelling import Space, Spelling, kind, runs
 from wadjet.core.types import (
-    ExternType, FuncType, FuncUse, GlobalType, MemoryType, SubType, TableType, TagType,
+    FUNC, ExternType, FuncType, FuncUse, GlobalType, MemoryType, SubType, TableType, TagType, ref,
 )  # fmt: skip
 
 #: ids of the sections as `(@custom … (after …))` calls them, in the order they stand in a module
@@ -257,6 +257,8 @@ class _Printer:
 
 
 _NO_TYPE: Final = FuncType((), ())
+#: the type of a segment that lists function indices
+_FUNCS: Final = ref(False, FUNC)
 #: the form of a group of imports that names its type once
 _ONE_TYPE: Final = 0x7E
 
@@ -295,7 +297,7 @@ def _lists_functions(elem: Elem) -> bool:
         return isinstance(elem.items[0], int)
     if elem.flags is not None:
         return not elem.flags & 4
-    return not elem.type.nullable
+    return elem.type is _FUNCS
 
 
 def _with_rows(head: str, data: "bytes | memoryview") -> list[str]:
