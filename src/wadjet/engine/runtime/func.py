@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
+from weakref import WeakKeyDictionary
 
-from wadjet.core.types import DefType, FuncType
+from wadjet.core.subtyping import roll
+from wadjet.core.types import DefType, FuncType, RecType, SubType
 from wadjet.engine.contract.layout import HOST_MAGIC, VM_FUNC, VM_HOST_FUNC, Block
 from wadjet.engine.runtime.values import results_to_raw, to_python, to_raw
 
@@ -99,15 +101,9 @@ class WasmFunc(Func):
         return self.instance.entry(self)
 
     def call_raw(self, args: Sequence[int]) -> list[int]:
-        """Enter the store and run."""
+        """Run it in its store."""
         self.check_count(len(args))
-        instance = self.instance
-        store = instance.store
-        store.enter()
-        try:
-            return instance.code.call(instance, self.index, args)
-        finally:
-            store.leave()
+        return self.instance.code.call(self.instance, self.index, args)
 
 
 @final
@@ -129,6 +125,12 @@ class HostFunc(Func):
         VM_HOST_FUNC.write(host, "callable", id(callable_))
         VM_HOST_FUNC.write(host, "store", store.address)
         store.adopt(host, self)
+        if store.doors is not None:
+            self.open_door(store.doors)
+
+    def open_door(self, host: Callable[[FuncType], int]) -> None:
+        """Let native code call it: `host` gives the machine code of its type."""
+        VM_FUNC.write(self.address, "code", host(self.type))
 
     @property
     def store(self) -> "Store":
@@ -148,7 +150,12 @@ class HostFunc(Func):
     @property
     def entry(self) -> Callable[..., Any]:
         """A `Function`, so that calls from Python are checked like all others."""
-        return Function(self)
+        return Function.of(self)
+
+    def move(self, store: "Store") -> None:
+        """Become part of another store (see `Store.absorb`)."""
+        self._store = store
+        VM_HOST_FUNC.write(self.address + VM_FUNC.size, "store", store.address)
 
     def func_at(self, address: int) -> "HostFunc":
         """Itself: the only function with this context."""
@@ -163,6 +170,28 @@ class HostFunc(Func):
         return results_to_raw(self.callable(*values), type_.results, store)
 
 
+#: what tiers made for Python to call → the function; keeps the function alive with its entry
+_ENTRIES: Final[WeakKeyDictionary[Callable[..., Any], Func]] = WeakKeyDictionary()
+
+
+def remember(entry: Callable[..., Any], func: Func) -> None:
+    """Let `func_of` find the function behind an entry."""
+    if not isinstance(entry, Function):
+        _ENTRIES[entry] = func
+
+
+def func_of(value: object) -> Func | None:
+    """The function behind something callable that wadjet gave out, else None."""
+    if isinstance(value, Function):
+        return value.__self__
+    if isinstance(value, Func):
+        return value
+    try:
+        return _ENTRIES.get(value)  # type: ignore[call-overload, no-any-return]
+    except TypeError:  # neither hashable nor weakly referenceable: not one of ours
+        return None
+
+
 @final
 class Function:
     """A function as Python sees it: called with Python values, checked against its type.
@@ -173,9 +202,24 @@ class Function:
     """
 
     __slots__ = ("__self__", "__weakref__")
+    __self__: Func
 
-    def __init__(self, func: Func) -> None:
-        self.__self__: Final = func
+    def __init__(
+        self, type_: FuncType, callable_: Callable[..., Any], *, store: "Store | None" = None
+    ) -> None:
+        """A Python callable as a function of a type; it gets and returns Python values."""
+        from wadjet.engine.runtime.store import Store  # stores know functions
+
+        where = Store(implicit=True) if store is None else store
+        deftype = roll(RecType((SubType(type_),)), [])[0]
+        self.__self__ = HostFunc(where, deftype, callable_)
+
+    @classmethod
+    def of(cls, func: Func) -> "Function":
+        """The handle of a function that exists."""
+        made = cls.__new__(cls)
+        made.__self__ = func
+        return made
 
     @property
     def __name__(self) -> str:
@@ -209,3 +253,13 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<wadjet.Function {self.__name__} {self.type}>"
+
+
+@final
+class Door(int):
+    """`__self__` of a builtin that enters a guest: the address of a VMFunc, which is all that
+    machine code needs, with the function for everyone else. `method` is what CPython reads the
+    builtin's name and code from, and must live as long."""
+
+    func: Func
+    method: object

@@ -2,18 +2,25 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakValueDictionary
 
+from wadjet.base.errors import Unlinkable
 from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
 from wadjet.engine.runtime.budget import Budget, Limits
+from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.runtime.values import Ref
 
 if TYPE_CHECKING:
-    from wadjet.engine.runtime.func import Func, HostFunc
+    from wadjet.core.types import FuncType
+    from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
 
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
+#: numbers of host references, never used twice in the process so that stores can unite
+_handles: Final = itertools.count(1)
+_uniting: Final = threading.Lock()
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
 _NAP: Final = 0.00005
 _LONG_NAP: Final = 0.005
@@ -32,23 +39,54 @@ class Store:
 
     __slots__ = (
         "__weakref__", "_block", "_handles", "_next_handle", "_objects", "_owners", "_pins",
-        "_refs", "address", "budget", "limits",
+        "_refs", "address", "budget", "doors", "limits",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
+        """`implicit`: nobody asked for a store of its own, so it may be united with others."""
+        self.implicit: Final = implicit
+        self._target: Store | None = None
         self.limits: Final = Limits() if limits is None else limits
         self.budget: Final = Budget(self.limits.memory)
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
         fuel = self.limits.fuel
         VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
+        VM_STORE.write(self.address, "stack_size", self.limits.stack)
+        #: gives host functions their machine code, once native code runs here
+        self.doors: Callable[[FuncType], int] | None = None
         #: the context word of a VMFunc → whose it is
         self._owners: WeakValueDictionary[int, Instance | HostFunc] = WeakValueDictionary()
         self._pins: set[object] = set()
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
-        self._next_handle = 1
         self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
+
+    # -- uniting --------------------------------------------------------------------------------
+
+    def current(self) -> "Store":
+        """The store that this one has become part of, else itself."""
+        store = self
+        while store._target is not None:
+            store = store._target
+        return store
+
+    def absorb(self, other: "Store") -> None:
+        """Take over all that lives in an idle implicit store."""
+        if VM_STORE.read(other.address, "owner"):
+            raise Unlinkable("an import belongs to a store that is running")
+        for context, owner in list(other._owners.items()):
+            self._owners[context] = owner
+            owner.move(self)
+        self._pins |= other._pins
+        # generated code of another thread may be about to look at the old VMStore
+        self._pins.add(other._block)
+        self._handles.update(other._handles)
+        self._objects.update(other._objects)
+        for ref in list(other._refs.values()):
+            ref.store = self
+            self._refs[ref.word] = ref
+        other._target = self
 
     # -- functions ------------------------------------------------------------------------------
 
@@ -65,6 +103,21 @@ class Store:
         """Keep something alive as long as the store: a reference to it went where nobody sees."""
         self._pins.add(owner)
 
+    def open_doors(self, host: "Callable[[FuncType], int]") -> None:
+        """Native code runs in this store from now on: host functions need machine code too, which
+        `host` gives by type."""
+        if self.doors is None:
+            self.doors = host
+            for owner in list(self._owners.values()):
+                if isinstance(owner, HostFunc):
+                    owner.open_door(host)
+
+    def host_at(self, context: int) -> "HostFunc":
+        """The host function with this VMHostFunc."""
+        owner = self._owners[context]
+        assert isinstance(owner, HostFunc), "the context of a host function"
+        return owner
+
     # -- host references ------------------------------------------------------------------------
 
     def extern(self, value: object) -> int:
@@ -78,8 +131,7 @@ class Store:
             return 0
         word = self._handles.get(id(value))
         if word is None:
-            word = self._next_handle << 2 | 2
-            self._next_handle += 1
+            word = next(_handles) << 2 | 2
             self._handles[id(value)] = word
             self._objects[word] = value
         return word
@@ -99,7 +151,7 @@ class Store:
 
     def enter(self) -> None:
         """Begin to run guest code in this thread; waits while another thread is inside."""
-        address = self.address
+        address = self.current().address
         me = threading.get_ident()
         nap = _NAP
         while (owner := VM_STORE.read(address, "owner")) != me:
@@ -108,11 +160,12 @@ class Store:
                 break
             time.sleep(nap)
             nap = min(nap * 2, _LONG_NAP)
+            address = self.current().address
         VM_STORE.write(address, "depth", VM_STORE.read(address, "depth") + 1)
 
     def leave(self) -> None:
         """End what `enter` began."""
-        address = self.address
+        address = self.current().address
         depth = VM_STORE.read(address, "depth") - 1
         VM_STORE.write(address, "depth", depth)
         if depth == 0:
@@ -121,3 +174,24 @@ class Store:
     def interrupt(self, code: int) -> None:
         """Ask the guest that runs here to stop at its next safe point (a `TrapCode`)."""
         VM_STORE.write(self.address, "interrupt", code)
+
+
+def unite(stores: Iterable[Store]) -> Store:
+    """One store for all: implicit ones become part of the one that somebody made on purpose.
+
+    Raises Unlinkable where two were made on purpose, or where one is running.
+    """
+    with _uniting:
+        distinct = {store.current() for store in stores}
+        explicit = [store for store in distinct if not store.implicit]
+        if len(explicit) > 1:
+            raise Unlinkable("the imports belong to different stores")
+        target = explicit[0] if explicit else _busiest(distinct)
+        for other in distinct - {target}:
+            target.absorb(other)
+        return target
+
+
+def _busiest(stores: set[Store]) -> Store:
+    """A store that is running cannot be moved: it must be the one that stays."""
+    return max(stores, key=lambda store: VM_STORE.read(store.address, "depth"))

@@ -29,7 +29,6 @@ from wadjet.core.types import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.store import Store
 
 
@@ -130,7 +129,7 @@ class Ref:
     __slots__ = ("__weakref__", "store", "word")
 
     def __init__(self, store: "Store", word: int) -> None:
-        self.store: Final = store
+        self.store = store
         self.word: Final = word
 
     def __eq__(self, other: object) -> bool:
@@ -147,14 +146,6 @@ def top_of(heap: HeapType) -> str:
     """The name of the root of a closed heap type's hierarchy: any, func, extern, exn or cont."""
     assert not isinstance(heap, int), "only closed types leave a module"
     return heap.heap.top if isinstance(heap, DefType) else heap.top
-
-
-def func_of(value: object) -> "Func | None":
-    """The function behind something callable that wadjet gave out, else None."""
-    from wadjet.engine.runtime.func import Func
-
-    found = value if isinstance(value, Func) else getattr(value, "__self__", None)
-    return found if isinstance(found, Func) else None
 
 
 def to_raw(value: object, type_: ValType, store: "Store") -> int:
@@ -221,6 +212,8 @@ def _fits_i31(value: int) -> bool:
 
 
 def _func_to_raw(value: object, type_: RefType, store: "Store") -> int:
+    from wadjet.engine.runtime.func import func_of  # functions need this module first
+
     func = func_of(value)
     if func is None:
         raise _refuse(value, type_)

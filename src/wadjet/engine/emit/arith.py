@@ -1,0 +1,116 @@
+"""Arithmetic that LLVM's own instructions do not define for all operands (spec 4.3.2, 4.3.3)."""
+
+import struct
+from typing import Final
+
+from wadjet.core.opcodes import BY_NAME
+from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.function import Emit, FunctionEmitter
+from wadjet.engine.emit.llvmtypes import float_bits
+
+
+def _literal(operand: str) -> int | None:
+    """The value of a constant operand."""
+    return None if operand.startswith("%") else int(operand)
+
+
+def _division(type_: str, op: str) -> Emit:
+    """div_s, div_u, rem_u: traps on zero; div_s also where the quotient does not fit."""
+    least = -(1 << (int(type_[1:]) - 1))
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        x, y = e.pops(2)
+        divisor = _literal(y)
+        if divisor is None or divisor == 0:
+            e.unless(e.let(f"icmp ne {type_} {y}, 0"), TrapCode.DIVIDE_BY_ZERO)
+        if op == "sdiv" and (divisor is None or divisor == -1):
+            most = e.let(f"icmp ne {type_} {x}, {least}")
+            other = e.let(f"icmp ne {type_} {y}, -1")
+            e.unless(e.let(f"or i1 {most}, {other}"), TrapCode.INTEGER_OVERFLOW)
+        e.push(e.let(f"{op} {type_} {x}, {y}"))
+
+    return emit
+
+
+def _remainder_s(type_: str) -> Emit:
+    """rem_s: traps on zero; the remainder by -1 is 0, which LLVM leaves undefined for the least."""
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        x, y = e.pops(2)
+        divisor = _literal(y)
+        if divisor is None or divisor == 0:
+            e.unless(e.let(f"icmp ne {type_} {y}, 0"), TrapCode.DIVIDE_BY_ZERO)
+        if divisor is None or divisor == -1:
+            minus = e.let(f"icmp eq {type_} {y}, -1")
+            y = e.let(f"select i1 {minus}, {type_} 1, {type_} {y}")
+        e.push(e.let(f"srem {type_} {x}, {y}"))
+
+    return emit
+
+
+def _bits(value: float, double: bool) -> int:
+    code = ("<d", "<Q") if double else ("<f", "<I")
+    return int(struct.unpack(code[1], struct.pack(code[0], value))[0])
+
+
+def _truncation(int_: str, float_: str, signed: bool) -> Emit:
+    """trunc: NaN is an invalid conversion, anything out of range an overflow."""
+    width, double = int(int_[1:]), float_ == "double"
+    high = float(2 ** (width - 1) if signed else 2**width)
+    low, below = (-float(2 ** (width - 1)), "oge") if signed else (-1.0, "ogt")
+    if signed and (1 << (width - 1)) < 1 << (53 if double else 24):
+        low, below = low - 1.0, "ogt"  # the fraction below the least integer is representable
+    low_text = float_bits(_bits(low, double), double)
+    high_text = float_bits(_bits(high, double), double)
+    op = "fptosi" if signed else "fptoui"
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        x = e.pop()
+        e.unless(e.let(f"fcmp ord {float_} {x}, {x}"), TrapCode.INVALID_CONVERSION)
+        above = e.let(f"fcmp {below} {float_} {x}, {low_text}")
+        under = e.let(f"fcmp olt {float_} {x}, {high_text}")
+        e.unless(e.let(f"and i1 {above}, {under}"), TrapCode.INTEGER_OVERFLOW)
+        e.push(e.let(f"{op} {float_} {x} to {int_}"))
+
+    return emit
+
+
+def _float_arithmetic(op: str, type_: str, suffix: str) -> Emit:
+    """add, sub, mul, div. LLVM folds x*1, x-0, x/-1 … to x, and a signalling NaN would slip
+    through unquieted: such constants are hidden from it."""
+    double = type_ == "double"
+    units = {float_bits(_bits(v, double), double) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
+    symbol = f"llvm.arithmetic.fence.{suffix}"
+
+    def hide(e: FunctionEmitter, operand: str) -> str:
+        if operand not in units:
+            return operand
+        e.unit.declare(symbol, f"declare {type_} @{symbol}({type_})")
+        return e.let(f"call {type_} @{symbol}({type_} {operand})")
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        x, y = e.pops(2)
+        if not (op == "fdiv" and x in units):
+            x = hide(e, x)
+        e.push(e.let(f"{op} {type_} {x}, {hide(e, y)}"))
+
+    return emit
+
+
+def _table() -> dict[int, Emit]:
+    rows: dict[str, Emit] = {}
+    for t in ("i32", "i64"):
+        rows[f"{t}.div_s"] = _division(t, "sdiv")
+        rows[f"{t}.div_u"] = _division(t, "udiv")
+        rows[f"{t}.rem_u"] = _division(t, "urem")
+        rows[f"{t}.rem_s"] = _remainder_s(t)
+        for f, llvm in (("f32", "float"), ("f64", "double")):
+            rows[f"{t}.trunc_{f}_s"] = _truncation(t, llvm, True)
+            rows[f"{t}.trunc_{f}_u"] = _truncation(t, llvm, False)
+    for f, llvm in (("f32", "float"), ("f64", "double")):
+        for op in ("add", "sub", "mul", "div"):
+            rows[f"{f}.{op}"] = _float_arithmetic(f"f{op}", llvm, f)
+    return {BY_NAME[name][0].op: emit for name, emit in rows.items()}
+
+
+ARITH: Final[dict[int, Emit]] = _table()

@@ -1,0 +1,106 @@
+"""Calls (spec 4.6.10): direct, imported, indirect, through references."""
+
+from typing import Final, cast
+
+from wadjet.core.opcodes import Op
+from wadjet.core.types import I32, FuncType
+from wadjet.engine.contract.layout import VM_FUNC, VM_TABLE, WORD
+from wadjet.engine.contract.libcalls import IS_SUBTYPE
+from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.function import Emit, FunctionEmitter, func_type
+from wadjet.engine.emit.libcalls import libcall
+from wadjet.engine.emit.llvmtypes import llvm_type, result_type
+from wadjet.engine.emit.memory import widen
+
+
+def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
+    """Call machine code with operands from the stack; push its results."""
+    e.calls = True
+    args = e.pops(len(type_.params))
+    typed = [f"{llvm_type(t)} {a}" for t, a in zip(type_.params, args, strict=True)]
+    result = result_type(type_.results)
+    call = f"call tailcc {result} {callee}({', '.join([f'ptr {context}', *typed])})"
+    if not type_.results:
+        e.emit(call)
+    elif len(type_.results) == 1:
+        e.push(e.let(call))
+    else:
+        aggregate = e.let(call)
+        for k in range(len(type_.results)):
+            e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
+
+
+def _call(e: FunctionEmitter, imm: object, i: int) -> None:
+    index = cast(int, imm)
+    callee, context = target(e, index)
+    _invoke(e, callee, context, func_type(e.unit.valid, index))
+
+
+def target(e: FunctionEmitter, index: int) -> tuple[str, str]:
+    """Code and context of a function of this module, by index."""
+    layout = e.unit.layout
+    if index < layout.func_imports:
+        func = e.fixed("ptr", "%ctx", layout("imports", index))
+        return e.fixed("ptr", func, VM_FUNC["code"]), e.fixed("ptr", func, VM_FUNC["context"])
+    if index in e.unit.members:
+        return f"@f{index}", "%ctx"
+    e.unit.declare("slots", "@slots = external hidden global ptr")
+    slot = e.let(f"getelementptr i8, ptr @slots, i64 {WORD * (index - layout.func_imports)}")
+    return e.let(f"load ptr, ptr {slot}, align 8, !tbaa !4"), "%ctx"
+
+
+def table_element(e: FunctionEmitter, table: int, index: str, trap: int) -> str:
+    """The machine address of an element, its index (of the table's address type) checked."""
+    wide = widen(e, index, e.unit.tables[table].limits.addr is I32)
+    struct = e.fixed("ptr", "%ctx", e.unit.layout("tables", table))
+    length = e.word("i64", struct, VM_TABLE["length"])
+    e.unless(e.let(f"icmp ult i64 {wide}, {length}"), trap)
+    base = e.fixed("ptr", struct, VM_TABLE["base"])
+    return e.let(f"getelementptr i64, ptr {base}, i64 {wide}")
+
+
+def checked_entry(e: FunctionEmitter, type_index: int, table: int) -> str:
+    """The VMFunc that an indirect call reaches: in bounds, not null, of the right type."""
+    slot = table_element(e, table, e.pop(), TrapCode.UNDEFINED_ELEMENT)
+    raw = e.let(f"load i64, ptr {slot}, align 8, !tbaa !4")
+    e.unless(e.let(f"icmp ne i64 {raw}, 0"), TrapCode.UNINITIALIZED_ELEMENT)
+    func = e.let(f"inttoptr i64 {raw} to ptr")
+    actual = e.fixed("i64", func, VM_FUNC["type"])
+    expected = e.fixed("i64", "%ctx", e.unit.layout("types", type_index))
+    same = e.let(f"icmp eq i64 {actual}, {expected}")
+    if e.unit.valid.types[type_index].final:
+        e.unless(same, TrapCode.INDIRECT_CALL_TYPE)
+    else:
+        _unless_subtype(e, same, raw, type_index)
+    return func
+
+
+def _unless_subtype(e: FunctionEmitter, same: str, func: str, type_index: int) -> None:
+    """An open type may be met by a subtype: ask the runtime where they are not the same."""
+    slow, after = e.label("slow"), e.label("ok")
+    e.emit(f"br i1 {same}, label %{after}, label %{slow}, !prof !7")
+    e.start(slow)
+    answer = libcall(e, IS_SUBTYPE, [func, str(type_index)])
+    e.unless(e.let(f"icmp ne i64 {answer}, 0"), TrapCode.INDIRECT_CALL_TYPE)
+    e.goto(after)
+    e.start(after)
+
+
+def _call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
+    type_index, table = cast(tuple[int, int], imm)
+    call_func(e, checked_entry(e, type_index, table), type_index)
+
+
+def call_func(e: FunctionEmitter, func: str, type_index: int) -> None:
+    """Call through a VMFunc."""
+    type_ = e.unit.valid.types[type_index].comp
+    assert isinstance(type_, FuncType)
+    code = e.word("ptr", func, VM_FUNC["code"])
+    context = e.fixed("ptr", func, VM_FUNC["context"])
+    _invoke(e, code, context, type_)
+
+
+CALLS: Final[dict[int, Emit]] = {
+    Op.CALL: _call,
+    Op.CALL_INDIRECT: _call_indirect,
+}

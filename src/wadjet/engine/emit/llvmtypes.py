@@ -1,0 +1,50 @@
+"""How value types look in LLVM text."""
+
+from typing import Final
+
+from wadjet.core.types import F32, F64, I32, I64, V128, FuncType, RefType, ValType
+
+_NAMES: Final[dict[ValType, str]] = {
+    I32: "i32",
+    I64: "i64",
+    F32: "float",
+    F64: "double",
+    V128: "<2 x i64>",
+}
+_ZEROS: Final = {"float": "0.0", "double": "0.0", "<2 x i64>": "zeroinitializer"}
+
+#: Raw references (see `wadjet.engine.contract.layout`) are plain words.
+REF: Final = "i64"
+
+
+def llvm_type(t: ValType) -> str:
+    """The LLVM type of a value."""
+    return REF if isinstance(t, RefType) else _NAMES[t]
+
+
+def zero(type_: str) -> str:
+    """The default value of an LLVM type (null for references)."""
+    return _ZEROS.get(type_, "0")
+
+
+def result_type(results: tuple[ValType, ...]) -> str:
+    """The LLVM return type: void, the one type, or a literal struct."""
+    if not results:
+        return "void"
+    if len(results) == 1:
+        return llvm_type(results[0])
+    return "{ " + ", ".join(map(llvm_type, results)) + " }"
+
+
+def signature(type_: FuncType) -> str:
+    """A key that is equal for types that look the same to LLVM, usable in symbol names."""
+    letters = {"i32": "i", "i64": "l", "float": "f", "double": "d", "<2 x i64>": "v"}
+    params = "".join(letters[llvm_type(t)] for t in type_.params)
+    return f"{params}_{''.join(letters[llvm_type(t)] for t in type_.results)}"
+
+
+def float_bits(bits: int, double: bool) -> str:
+    """A float constant with exactly these bits (NaN payloads included)."""
+    if double:
+        return f"0x{bits:016X}"
+    return f"bitcast (i32 {bits} to float)"

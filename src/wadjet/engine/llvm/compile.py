@@ -1,0 +1,56 @@
+"""LLVM text → object bytes, at one of two levels.
+
+QUICK     straight to machine code through the fast instruction selector: for code that runs once
+FULL      LLVM's optimiser first: for everything else
+"""
+
+import threading
+from typing import Final
+
+import llvmlite.binding as llvm
+
+from wadjet.base.errors import EngineBug
+from wadjet.engine.llvm.target import Target, initialize
+
+QUICK: Final = 0
+FULL: Final = 2
+
+_machines: Final = threading.local()
+
+
+def _machine(target: Target, level: int) -> "llvm.TargetMachine":
+    """A target machine of this thread's own (LLVM's are not for sharing)."""
+    cache: dict[tuple[Target, int], llvm.TargetMachine] | None = getattr(_machines, "made", None)
+    if cache is None:
+        cache = _machines.made = {}
+    found = cache.get((target, level))
+    if found is None:
+        initialize()
+        backend = llvm.Target.from_triple(target.triple)
+        found = backend.create_target_machine(
+            cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="small"
+        )
+        cache[(target, level)] = found
+    return found
+
+
+def compile_text(text: str, target: Target, level: int = FULL) -> bytes:
+    """Compile one LLVM module to a relocatable ELF object."""
+    machine = _machine(target, level)
+    header = f'target triple = "{target.triple}"\ntarget datalayout = "{machine.target_data}"\n'
+    with llvm.create_context() as context:
+        try:
+            module = llvm.parse_assembly(header + text, context)
+        except RuntimeError as error:
+            raise EngineBug(f"LLVM rejects what was emitted: {error}\n{text}") from error
+        with module:  # which must go before its context
+            if level >= FULL:
+                optimize(module, machine, level)
+            return bytes(machine.emit_object(module))
+
+
+def optimize(module: "llvm.ModuleRef", machine: "llvm.TargetMachine", level: int) -> None:
+    """Run the optimiser's pipeline over a module."""
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)

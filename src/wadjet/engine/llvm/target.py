@@ -1,0 +1,38 @@
+"""What machine code is made for."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding as llvm
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A machine as LLVM names it. Part of every cache key."""
+
+    triple: str
+    cpu: str
+    features: str
+
+    @property
+    def arch(self) -> str:
+        """The first word of the triple: x86_64, aarch64, …"""
+        return self.triple.partition("-")[0]
+
+
+@cache
+def host_target() -> Target:
+    """This machine. Objects are ELF everywhere, since wadjet's own loader reads them."""
+    initialize()
+    arch = llvm.get_default_triple().partition("-")[0]
+    arch = {"arm64": "aarch64"}.get(arch, arch)
+    features = llvm.get_host_cpu_features().flatten()
+    return Target(f"{arch}-unknown-linux-gnu", llvm.get_host_cpu_name(), features)
+
+
+@cache
+def initialize() -> None:
+    """Register the native back end with LLVM, once."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()

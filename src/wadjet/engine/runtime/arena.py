@@ -1,0 +1,101 @@
+"""Executable memory: one contiguous reservation that holds all machine code of the process.
+
+Contiguous, so that 32-bit relative references reach everything and one comparison tells whether a
+program counter is in guest code. Nothing is ever writable and executable under one address: where
+the system has memory files, the same pages are mapped twice (once to write, once to run).
+"""
+
+import ctypes
+import mmap
+import os
+import threading
+from functools import cache
+from typing import Final, final
+
+from wadjet.base.errors import Error
+
+_SIZE: Final = 1 << 30
+_ALIGN: Final = 64
+
+
+@final
+class Block:
+    """A piece of the arena: `address` is where it runs, `writable` where Python writes it."""
+
+    __slots__ = ("_arena", "address", "size", "writable")
+
+    def __init__(self, arena: "Arena", offset: int, size: int) -> None:
+        self._arena = arena
+        self.address = arena.code + offset
+        self.writable = arena.data + offset
+        self.size = size
+
+    def view(self) -> memoryview:
+        """The bytes of the block, writable."""
+        array = (ctypes.c_char * self.size).from_address(self.writable)
+        return memoryview(array).cast("B")
+
+    def __del__(self) -> None:
+        self._arena.free(self.address - self._arena.code, self.size)
+
+
+@final
+class Arena:
+    """First-fit allocation inside one double mapping."""
+
+    def __init__(self, size: int = _SIZE) -> None:
+        self.size = size
+        self.code, self.data = _map_twice(size)
+        self._lock = threading.RLock()
+        self._free: list[tuple[int, int]] = [(0, size)]
+
+    def allocate(self, size: int) -> Block:
+        """A block of at least `size` bytes, aligned to a cache line."""
+        size = (max(size, 1) + _ALIGN - 1) // _ALIGN * _ALIGN
+        with self._lock:
+            for k, (start, length) in enumerate(self._free):
+                if length >= size:
+                    if length == size:
+                        del self._free[k]
+                    else:
+                        self._free[k] = (start + size, length - size)
+                    return Block(self, start, size)
+        raise Error(f"no room for {size} bytes of machine code")
+
+    def free(self, offset: int, size: int) -> None:
+        """Take a block back (called when the last reference to it goes)."""
+        with self._lock:
+            holes = sorted([*self._free, (offset, size)])
+            merged = [holes[0]]
+            for start, length in holes[1:]:
+                last, room = merged[-1]
+                if last + room == start:
+                    merged[-1] = (last, room + length)
+                else:
+                    merged.append((start, length))
+            self._free = merged
+
+
+def _map_twice(size: int) -> tuple[int, int]:
+    """Map one memory file to run and to write; the two addresses."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
+    ]  # fmt: skip
+    file = os.memfd_create("wadjet-code", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(file, size)
+        run = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_EXEC, mmap.MAP_SHARED, file, 0)
+        write = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, file, 0)
+    finally:
+        os.close(file)
+    if run == ctypes.c_void_p(-1).value or write == ctypes.c_void_p(-1).value:
+        raise Error(f"cannot map executable memory: {os.strerror(ctypes.get_errno())}")
+    return run, write
+
+
+@cache
+def arena() -> Arena:
+    """The arena of this process."""
+    return Arena()

@@ -1,0 +1,99 @@
+"""Doors between Python and guest code, per signature: made by the compiler, placed once.
+
+`Doors` asks its `build` function for the object of a signature (the tier compiles it) and keeps
+what is in place. Plain signatures have fast doors; for the others, Python converts.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+from wadjet.core.types import FuncType
+from wadjet.engine.contract.layout import CELL, Block
+from wadjet.engine.runtime.func import Door, Function
+from wadjet.engine.runtime.hostcalls import read_cells
+from wadjet.engine.runtime.loader import Loaded
+from wadjet.engine.runtime.machine import Machine
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.func import WasmFunc
+
+#: signature text and object of a function type
+Build = Callable[[FuncType], tuple[str, bytes]]
+
+_METH_FASTCALL: Final = 0x80
+
+
+class _MethodDef(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("method", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_new_builtin: Final = ctypes.pythonapi.PyCFunction_NewEx
+_new_builtin.restype = ctypes.py_object
+_new_builtin.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+
+_Raw: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+@final
+class Doors:
+    """All doors of the process."""
+
+    def __init__(self, machine: Machine, build: Build) -> None:
+        self._machine = machine
+        self._build = build
+        self._keys: dict[FuncType, str] = {}
+        self._loaded: dict[str, Loaded] = {}
+        self._raw: dict[str, Callable[[int, int], int | None]] = {}
+
+    def _symbol(self, kind: str, type_: FuncType) -> int:
+        """The address of a door, 0 if the signature has none of this kind."""
+        key = self._keys.get(type_)
+        if key is None:
+            key, image = self._build(type_)
+            if key not in self._loaded:
+                self._loaded[key] = self._machine.load(image)
+            self._keys[type_] = key
+        return self._loaded[key].symbols.get(f"{kind}_{key}", (0, 0))[0]
+
+    def host(self, type_: FuncType) -> int:
+        """Machine code for a host function of this type: what VMFunc.code must be."""
+        return self._symbol("host", type_) or self._symbol("hostraw", type_)
+
+    def entry(self, func: "WasmFunc") -> Callable[..., Any]:
+        """What Python calls: a builtin where machine code can convert the values."""
+        method = self._symbol("enter", func.type)
+        if not method:
+            return Function(func)
+        door = Door(func.address)
+        door.func = func
+        door.method = _MethodDef(func.name.encode(), method, _METH_FASTCALL, None)
+        builtin: Callable[..., Any] = _new_builtin(ctypes.addressof(door.method), door, None)
+        return builtin
+
+    def call(self, func: int, type_: FuncType, args: Sequence[int]) -> list[int]:
+        """Call a VMFunc on raw values."""
+        self._symbol("raw", type_)
+        key = self._keys[type_]
+        raw = self._raw.get(key)
+        if raw is None:
+            raw = self._raw[key] = _Raw(self._symbol("raw", type_))
+        count = len(type_.results)
+        cells = Block(CELL * max(len(args), count, 1))
+        data = b"".join(value.to_bytes(CELL, "little") for value in args)
+        ctypes.memmove(cells.address, data, len(data))
+        raw(func, cells.address)
+        if not count:
+            return []
+        masks = [_MASKS[getattr(t, "size", 8)] for t in type_.results]
+        return [word & mask for word, mask in zip(read_cells(cells.address, count), masks)]
+
+
+_MASKS: Final = {size: (1 << 8 * size) - 1 for size in (4, 8, 16)}

@@ -1,0 +1,62 @@
+"""The bodies of the libcalls (contract/libcalls.py), row by row."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from wadjet.core.subtyping import match_def
+from wadjet.engine.contract import libcalls as rows
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.instance import Instance
+
+Body = Callable[..., int]
+
+
+def _memory_grow(instance: "Instance", memory: int, pages: int) -> int:
+    return instance.memories[memory].grow(pages)
+
+
+def _table_grow(instance: "Instance", table: int, count: int, value: int) -> int:
+    return instance.tables[table].grow(count, value)
+
+
+def _table_fill(instance: "Instance", table: int, start: int, value: int, count: int) -> int:
+    instance.tables[table].fill(start, value, count)
+    return 0
+
+
+def _table_copy(
+    instance: "Instance", to: int, from_: int, target: int, source: int, count: int
+) -> int:
+    instance.tables[to].copy(target, instance.tables[from_], source, count)
+    return 0
+
+
+def _table_init(
+    instance: "Instance", table: int, segment: int, target: int, source: int, count: int
+) -> int:
+    instance.tables[table].init(target, instance.elem(segment), source, count)
+    return 0
+
+
+def _elem_drop(instance: "Instance", segment: int) -> int:
+    instance.drop_elem(segment)
+    return 0
+
+
+def _is_subtype(instance: "Instance", func: int, type_index: int) -> int:
+    return int(match_def(instance.store.func_at(func).deftype, instance.types[type_index]))
+
+
+_BODIES: Final[dict[rows.Libcall, Body]] = {
+    rows.MEMORY_GROW: _memory_grow,
+    rows.TABLE_GROW: _table_grow,
+    rows.TABLE_FILL: _table_fill,
+    rows.TABLE_COPY: _table_copy,
+    rows.TABLE_INIT: _table_init,
+    rows.ELEM_DROP: _elem_drop,
+    rows.IS_SUBTYPE: _is_subtype,
+}
+
+#: libcall id → body
+BODIES: Final = tuple(_BODIES[row] for row in rows.LIBCALLS)

@@ -1,0 +1,228 @@
+"""The native machine of this process: the runtime's own code in place, signals, threads, doors.
+
+There is one, made on first use from the object that the compiler produced for `emit.glue`. It
+resolves the symbols that generated code leaves open, answers its calls into Python and turns what
+stopped a guest into exceptions.
+"""
+
+import ctypes
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
+from weakref import WeakSet, WeakValueDictionary, finalize, ref
+
+from wadjet.base.errors import Frame, Trap
+from wadjet.engine.contract.layout import (
+    VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64,
+)  # fmt: skip
+from wadjet.engine.contract.libcalls import LIBCALLS
+from wadjet.engine.contract.machine import (
+    ACTIVATION_FRAMES, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
+)  # fmt: skip
+from wadjet.engine.contract.traps import CODES, failure
+from wadjet.engine.runtime.arena import arena
+from wadjet.engine.runtime.hostcalls import call_host
+from wadjet.engine.runtime.libcalls import BODIES
+from wadjet.engine.runtime.loader import Loaded, load
+from wadjet.engine.runtime.metronome import Metronome
+from wadjet.engine.runtime.signals import catch_faults
+from wadjet.engine.runtime.threads import new_thread
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.instance import Instance
+    from wadjet.engine.runtime.memory import Memory
+    from wadjet.engine.runtime.native import NativeCode
+    from wadjet.engine.runtime.store import Store
+
+_NAP: Final = 0.0002
+#: Address space has room for fewer guarded memories than this.
+_MOST_REGIONS: Final = 1 << 15
+
+
+@final
+class Machine:
+    """See the module. `symbols` holds the addresses of the runtime's own code."""
+
+    def __init__(self, glue: bytes, platform: Platform, arch: str) -> None:
+        self.platform: Final = platform
+        self.arch: Final = arch
+        self.arena: Final = arena()
+        self._runtime = self.arena.allocate(VM_RUNTIME.size)
+        self._regions = Block(16 * _MOST_REGIONS)
+        self._free_regions: list[int] = []
+        self._region_count = 0
+        self._guarded: WeakSet[Memory] = WeakSet()
+        self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
+        self._stores: WeakValueDictionary[int, Store] = WeakValueDictionary()
+        #: start address of each piece of code → (its end, whose it is, function index)
+        self._starts: list[int] = []
+        self._pieces: dict[int, tuple[int, ref[NativeCode], int]] = {}
+        self._lock = threading.RLock()
+        self.metronome: Final = Metronome(platform.tick)
+        self._callbacks: list[Callable[[int, int, int], int]] = []
+        self._key = self._make_key()
+        self._set("code_low", self.arena.code)
+        self._set("code_high", self.arena.code + self.arena.size)
+        self._set("regions", self._regions.address)
+        self._answer("on_thread", self._on_thread)
+        self._answer("on_wait", self._on_wait)
+        self._answer("on_fail", self._on_fail)
+        self._answer("on_libcall", self._on_libcall)
+        self._answer("on_host", self._on_host)
+        self._answer("on_compile", self._on_compile)
+        self._glue = load(glue, self.resolve, self.arena)
+        self.symbols: Final = {name: at for name, (at, _) in self._glue.symbols.items()}
+        old = catch_faults(platform, self.symbols["wj_on_fault"])
+        self._set("old_segv", old[0])
+        self._set("old_bus", old[1])
+        self.metronome.install(self.symbols["wj_on_tick"])
+
+    # --- setting up --------------------------------------------------------------------------
+
+    def _set(self, name: str, value: int) -> None:
+        VM_RUNTIME.write(self._runtime.writable, name, value)
+
+    def _answer(self, name: str, body: Callable[[int, int, int], int]) -> None:
+        """Let machine code call a Python function of (context, number, buffer)."""
+        self._callbacks.append(body)
+        self._set(name, id(body))
+
+    def _make_key(self) -> int:
+        key = ctypes.c_uint32()
+        if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), None):
+            raise OSError("no pthread key left")
+        self._set("thread_key", key.value)
+        return key.value
+
+    def load(self, image: bytes, symbols: dict[str, int] | None = None) -> Loaded:
+        """Place an object in the arena; `symbols` adds to what the machine can resolve."""
+        if not symbols:
+            return load(image, self.resolve, self.arena)
+        return load(image, lambda name: symbols.get(name) or self.resolve(name), self.arena)
+
+    def resolve(self, name: str) -> int:
+        """The address of the runtime's, Python's or the C library's symbol of this name."""
+        if name == "wj_runtime":
+            return self._runtime.address
+        if name.startswith("wj_"):
+            return self.symbols[name]
+        if name.startswith("PyExc_") or name == "_Py_NoneStruct":
+            return ctypes.addressof(ctypes.c_void_p.in_dll(ctypes.pythonapi, name))
+        library = ctypes.pythonapi if name.startswith("Py") else ctypes.CDLL(None)
+        address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+        assert address is not None
+        return address
+
+    # --- what exists -------------------------------------------------------------------------
+
+    def adopt(self, instance: "Instance") -> None:
+        """Know an instance by the number in its context; let its memories fault."""
+        self._instances[instance.id] = instance
+        self._stores[instance.store.address] = instance.store
+        for memory in instance.memories:
+            self.guard(memory)
+        if instance.store.limits.seconds is not None:
+            self.metronome.watch(instance.store)
+
+    def guard(self, memory: "Memory") -> None:
+        """Faults inside this memory's reservation are the guest's doing from now on."""
+        with self._lock:
+            if memory in self._guarded:
+                return
+            self._guarded.add(memory)
+            if self._free_regions:
+                slot = self._free_regions.pop()
+            else:
+                slot = self._regions.address + 16 * self._region_count
+                self._region_count += 1
+                assert self._region_count < _MOST_REGIONS
+            store64(slot, memory.base)
+            store64(slot + 8, memory.base + VM_MEMORY.read(memory.address, "reserved"))
+            self._set("region_count", self._region_count)
+        finalize(memory, self._forget_region, slot).atexit = False
+
+    def _forget_region(self, slot: int) -> None:
+        store64(slot + 8, 0)
+        store64(slot, 0)
+        self._free_regions.append(slot)
+
+    def register_code(self, address: int, size: int, code: "NativeCode", index: int) -> None:
+        """Remember whose code lies where, for backtraces."""
+        with self._lock:
+            if address not in self._pieces:
+                self._starts.insert(bisect_right(self._starts, address), address)
+            self._pieces[address] = (address + size, ref(code), index)
+
+    def forget_code(self, addresses: list[int]) -> None:
+        """The code at these addresses is gone."""
+        with self._lock:
+            gone = set(addresses)
+            self._starts = [a for a in self._starts if a not in gone]
+            for address in addresses:
+                self._pieces.pop(address, None)
+
+    def frame_at(self, pc: int) -> Frame | None:
+        """The guest function that this program counter is in."""
+        with self._lock:
+            k = bisect_right(self._starts, pc) - 1
+            if k < 0:
+                return None
+            end, owner, index = self._pieces[self._starts[k]]
+        code = owner()
+        if pc >= end or code is None:
+            return None
+        names = code.valid.module.names
+        return Frame(names.module, index, names.funcs.get(index))
+
+    # --- answers to machine code ---------------------------------------------------------------
+
+    def _on_thread(self, _context: int, _number: int, _buffer: int) -> int:
+        thread = new_thread(self._key)
+        if threading.current_thread() is threading.main_thread():
+            self._set("main_thread", thread.address)
+        self.metronome.add(thread)
+        return 0
+
+    def _on_wait(self, store: int, _number: int, _buffer: int) -> int:
+        while VM_STORE.read(store, "owner"):
+            time.sleep(_NAP)
+        return 0
+
+    def _on_fail(self, activation: int, _number: int, _buffer: int) -> int:
+        code = VM_ACTIVATION.read(activation, "trap")
+        error = failure(code)
+        error.backtrace = tuple(self._frames(activation))
+        raise error
+
+    def _frames(self, activation: int) -> list[Frame]:
+        count = VM_ACTIVATION.read(activation, "frame_count")
+        start = activation + ACTIVATION_FRAMES
+        found = [self.frame_at(load64(start + 8 * k) - (k > 0)) for k in range(count)]
+        return [frame for frame in found if frame is not None]
+
+    def instance_of(self, context: int) -> "Instance":
+        """The instance with this VMContext."""
+        return self._instances[VM_CONTEXT.read(context, "instance")]
+
+    def _on_libcall(self, context: int, number: int, buffer: int) -> int:
+        row = LIBCALLS[number]
+        args = [load64(buffer + 8 * k) for k in range(row.arity)]
+        try:
+            store64(buffer, BODIES[number](self.instance_of(context), *args))
+        except Trap as trap:
+            # machine code raises it again, and so records where
+            return CODES[trap.message]
+        return 0
+
+    def _on_host(self, host: int, _number: int, buffer: int) -> int:
+        store = self._stores[VM_HOST_FUNC.read(host, "store")]
+        call_host(store.host_at(host), buffer)
+        return 0
+
+    def _on_compile(self, context: int, slot: int, buffer: int) -> int:
+        instance = self.instance_of(context)
+        code = instance.code
+        store64(buffer, code.compile_slot(slot))  # type: ignore[attr-defined]  # only native code has lazy stubs
+        return 0

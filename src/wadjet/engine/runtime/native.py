@@ -1,0 +1,110 @@
+"""Native code of one module: lazy stubs, the slots calls go through, functions as they come.
+
+Every defined function has a slot: the address of the best code there is for it. At first that is
+a stub, which has the function compiled when it is first called and goes on in what was made.
+"""
+
+import threading
+from abc import abstractmethod
+from array import array
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+
+from wadjet.core.validate import ValidModule
+from wadjet.engine.contract.layout import VM_FUNC, WORD
+from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.runtime.arena import Block
+from wadjet.engine.runtime.code import ModuleCode
+from wadjet.engine.runtime.doors import Doors
+from wadjet.engine.runtime.loader import Loaded
+from wadjet.engine.runtime.machine import Machine
+from wadjet.engine.runtime.stubs import STUB, STUBS
+
+if TYPE_CHECKING:
+    from wadjet.engine.runtime.func import WasmFunc
+    from wadjet.engine.runtime.instance import Instance
+
+
+class NativeCode(ModuleCode):
+    """Machine code of a module, made function by function by a subclass (the tier)."""
+
+    def __init__(self, valid: ValidModule, machine: Machine, doors: Doors) -> None:
+        super().__init__(valid)
+        self.machine: Final = machine
+        self.doors: Final = doors
+        self._imports = self.layout.func_imports
+        count = len(valid.module.funcs)
+        self._block: Block = machine.arena.allocate((WORD + STUB) * max(count, 1))
+        stubs = self._block.address + WORD * count
+        self._slots = self._block.view()[: WORD * count].cast("Q")
+        self._slots[:] = memoryview(array("Q", range(stubs, stubs + STUB * count, STUB)))
+        common = machine.symbols["wj_lazy_common"]
+        text = STUBS[machine.arch](stubs, count, common)
+        self._block.view()[WORD * count : (WORD + STUB) * count] = text
+        self._done = bytearray(count)
+        self._pieces: list[Loaded] = []
+        self._instances: WeakSet[Instance] = WeakSet()
+        self._lock = threading.RLock()
+
+    @abstractmethod
+    def build(self, slots: Sequence[int]) -> bytes:
+        """An object that defines `f<index>` for each of these functions (by slot)."""
+
+    @property
+    def symbols(self) -> dict[str, int]:
+        """What objects of this module may refer to besides the machine's symbols."""
+        return {"slots": self._block.address}
+
+    def compile_slot(self, slot: int) -> int:
+        """Make sure a function is compiled; the address of its code. Invalid, Malformed where a
+        lazily validated body turns out not to be valid."""
+        with self._lock:
+            if not self._done[slot]:
+                self._place(self.machine.load(self.build([slot]), self.symbols))
+            address: int = self._slots[slot]
+            return address
+
+    def _place(self, loaded: Loaded) -> None:
+        """Let everyone call what was loaded from now on."""
+        self._pieces.append(loaded)
+        for name, (address, size) in loaded.symbols.items():
+            if not name.startswith("f") or not name[1:].isdigit():
+                continue
+            index = int(name[1:])
+            slot = index - self._imports
+            self.machine.register_code(address, size, self, index)
+            self._slots[slot] = address
+            self._done[slot] = 1
+            for instance in self._instances:
+                instance.vmfuncs[slot * (VM_FUNC.size // WORD)] = address
+
+    def attach(self, instance: "Instance") -> None:
+        """Fill the code of its functions and of the host functions it can reach."""
+        for index, memory in enumerate(instance.memories):
+            if self.wants_guard(index) and not memory.guarded:
+                raise failure(TrapCode.OUT_OF_MEMORY, "no address space for a guarded memory")
+        with self._lock:
+            self._instances.add(instance)
+            instance.vmfuncs[:: VM_FUNC.size // WORD] = self._slots
+        instance.store.open_doors(self.doors.host)
+        self.machine.adopt(instance)
+
+    @abstractmethod
+    def wants_guard(self, memory: int) -> bool:
+        """Whether the code relies on the hardware to check accesses to a memory."""
+
+    def call(self, instance: "Instance", func_index: int, args: Sequence[int]) -> list[int]:
+        """Run a defined function on raw values."""
+        func = instance.func(func_index)
+        return self.doors.call(func.address, func.type, args)
+
+    def entry(self, func: "WasmFunc") -> Callable[..., Any]:
+        """A builtin for plain signatures."""
+        return self.doors.entry(func)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_pieces"):
+            self.machine.forget_code(
+                [a for piece in self._pieces for a, _ in piece.symbols.values()]
+            )

@@ -1,0 +1,29 @@
+"""The native machine of this process, put together: compiler above, runtime below."""
+
+from functools import cache
+
+from wadjet.base.errors import Error
+from wadjet.core.types import FuncType
+from wadjet.engine.contract.machine import platform
+from wadjet.engine.emit.entry import doors
+from wadjet.engine.emit.glue import glue
+from wadjet.engine.emit.llvmtypes import signature
+from wadjet.engine.llvm.compile import compile_text
+from wadjet.engine.llvm.target import host_target
+from wadjet.engine.runtime.doors import Doors
+from wadjet.engine.runtime.machine import Machine
+
+
+@cache
+def native_machine() -> tuple[Machine, Doors]:
+    """The machine and its doors; Error where this platform has no native tier."""
+    target = host_target()
+    here = platform(target.arch)
+    if here is None:
+        raise Error(f"no native code for {target.arch} on this system yet; use the interpreter")
+    machine = Machine(compile_text(glue(here, target.arch), target), here, target.arch)
+    return machine, Doors(machine, _build_doors)
+
+
+def _build_doors(type_: FuncType) -> tuple[str, bytes]:
+    return signature(type_), compile_text(doors(type_), host_target())
