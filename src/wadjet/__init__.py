@@ -1,1 +1,89 @@
-"""wadjet: WebAssembly for Python."""
+"""WebAssembly for Python: decode, validate, compile and run modules.
+
+    import wadjet
+
+    module = wadjet.Module.from_file("k.wasm")
+    instance = wadjet.Instance(module, {"env": {"log": print}})
+    instance.exports.add(1, 2)
+
+    result = wadjet.run("app.wasm", ["-v"], stdin=b"…", dirs={"/data": "data"})
+    result.returncode, result.stdout
+
+Importing this module loads next to nothing: each name is fetched when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from wadjet.api.descriptions import ExportType as ExportType
+    from wadjet.api.descriptions import ImportType as ImportType
+    from wadjet.api.global_ import Global as Global
+    from wadjet.api.instance import Exports as Exports
+    from wadjet.api.instance import Instance as Instance
+    from wadjet.api.memory import Memory as Memory
+    from wadjet.api.module import Module as Module
+    from wadjet.api.module import validate as validate
+    from wadjet.api.runtime import Function as Function
+    from wadjet.api.runtime import Limits as Limits
+    from wadjet.api.runtime import Ref as Ref
+    from wadjet.api.runtime import Store as Store
+    from wadjet.api.table import Table as Table
+    from wadjet.api.tag import Tag as Tag
+    from wadjet.base.errors import EngineBug as EngineBug
+    from wadjet.base.errors import Error as Error
+    from wadjet.base.errors import Exhaustion as Exhaustion
+    from wadjet.base.errors import Exit as Exit
+    from wadjet.base.errors import Invalid as Invalid
+    from wadjet.base.errors import Malformed as Malformed
+    from wadjet.base.errors import Timeout as Timeout
+    from wadjet.base.errors import Trap as Trap
+    from wadjet.base.errors import Unlinkable as Unlinkable
+    from wadjet.base.errors import WasmException as WasmException
+    from wadjet.core.types import (
+        ANYREF as ANYREF, EXNREF as EXNREF, EXTERNREF as EXTERNREF, F32 as F32, F64 as F64,
+        FUNCREF as FUNCREF, I32 as I32, I64 as I64, V128 as V128, FuncType as FuncType,
+        GlobalType as GlobalType, MemoryType as MemoryType, TableType as TableType,
+    )  # fmt: skip
+    from wadjet.wasi.run import Result as Result
+    from wadjet.wasi.run import run as run
+
+__version__: Final = "0.1.0"
+
+#: where each public name lives
+_HOMES: Final[dict[str, str]] = {
+    name: module
+    for module, names in {
+        "wadjet.api.descriptions": "ExportType ImportType",
+        "wadjet.api.global_": "Global",
+        "wadjet.api.instance": "Exports Instance",
+        "wadjet.api.memory": "Memory",
+        "wadjet.api.module": "Module validate",
+        "wadjet.api.runtime": "Function Limits Ref Store",
+        "wadjet.api.table": "Table",
+        "wadjet.api.tag": "Tag",
+        "wadjet.base.errors": (
+            "EngineBug Error Exhaustion Exit Invalid Malformed Timeout Trap Unlinkable "
+            "WasmException"
+        ),
+        "wadjet.core.types": (
+            "ANYREF EXNREF EXTERNREF F32 F64 FUNCREF I32 I64 V128 FuncType GlobalType MemoryType "
+            "TableType"
+        ),
+        "wadjet.wasi.run": "Result run",
+    }.items()
+    for name in names.split()
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wadjet' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,1 +1,1 @@
-"""."""
+"""What users import: modules, instances and what they share. `wadjet` itself re-exports it."""

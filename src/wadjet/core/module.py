@@ -278,6 +278,20 @@ class Module:
         """Type of every tag, imports first."""
         return [i.type for i in self.imports if isinstance(i.type, TagType)] + self.tags
 
+    def export_types(self) -> list[ExternType]:
+        """Type of every export of a valid module; runs parallel to `exports`."""
+        funcs = self.func_types()
+        others: dict[str, Sequence[ExternType]] = {
+            "table": self.table_types(),
+            "memory": self.memory_types(),
+            "global": self.global_types(),
+            "tag": self.tag_types(),
+        }
+        return [
+            FuncUse(funcs[e.index]) if e.kind == "func" else others[e.kind][e.index]
+            for e in self.exports
+        ]
+
 
 def expand_locals(runs: Sequence[tuple[int, ValType]]) -> list[ValType]:
     """Flatten runs of locals into one type per local."""

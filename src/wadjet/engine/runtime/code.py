@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from wadjet.core.subtyping import ClosedExtern, close_extern
-from wadjet.core.types import (
-    ExternType, FuncType, FuncUse, GlobalType, MemoryType, RefType, TableType,
-)  # fmt: skip
+from wadjet.core.types import FuncType, GlobalType, MemoryType, RefType, TableType
 from wadjet.engine.contract.layout import ContextLayout
 
 if TYPE_CHECKING:
@@ -47,23 +45,14 @@ class ModuleCode(ABC):
         """What Python code calls: converts arguments and results. Its `__self__` is `func`."""
         from wadjet.engine.runtime.func import Function
 
-        return Function(func)
+        return Function.of(func)
 
 
 def _escapes(valid: "ValidModule") -> bool:
     """Does the module share tables, or pass references through what it imports and exports?"""
     module = valid.module
-    types: list[ClosedExtern] = [close_extern(i.type, valid.types) for i in module.imports]
-    spaces: dict[str, Sequence[ExternType]] = {
-        "func": [FuncUse(t) for t in module.func_types()],
-        "global": module.global_types(),
-        "tag": module.tag_types(),
-    }
-    for e in module.exports:
-        if e.kind == "table":
-            return True
-        if e.kind != "memory":
-            types.append(close_extern(spaces[e.kind][e.index], valid.types))
+    used = [*(i.type for i in module.imports), *module.export_types()]
+    types = [close_extern(t, valid.types) for t in used]
     return any(map(_passes_references, types))
 
 

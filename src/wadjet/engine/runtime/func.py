@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
-from weakref import WeakKeyDictionary
 
-from wadjet.core.subtyping import roll
+from wadjet.core.subtyping import canonical_types
 from wadjet.core.types import DefType, FuncType, RecType, SubType
 from wadjet.engine.contract.layout import HOST_MAGIC, VM_FUNC, VM_HOST_FUNC, Block
 from wadjet.engine.runtime.values import results_to_raw, to_python, to_raw
@@ -170,26 +169,24 @@ class HostFunc(Func):
         return results_to_raw(self.callable(*values), type_.results, store)
 
 
-#: what tiers made for Python to call → the function; keeps the function alive with its entry
-_ENTRIES: Final[WeakKeyDictionary[Callable[..., Any], Func]] = WeakKeyDictionary()
+@final
+class Door(int):
+    """`__self__` of a builtin that enters a guest: the address of a VMFunc, which is all that
+    machine code needs, with the function for everyone else. `method` is what CPython reads the
+    builtin's name and code from, and must live as long."""
 
-
-def remember(entry: Callable[..., Any], func: Func) -> None:
-    """Let `func_of` find the function behind an entry."""
-    if not isinstance(entry, Function):
-        _ENTRIES[entry] = func
+    func: Func
+    method: object
 
 
 def func_of(value: object) -> Func | None:
     """The function behind something callable that wadjet gave out, else None."""
-    if isinstance(value, Function):
-        return value.__self__
     if isinstance(value, Func):
         return value
-    try:
-        return _ENTRIES.get(value)  # type: ignore[call-overload, no-any-return]
-    except TypeError:  # neither hashable nor weakly referenceable: not one of ours
-        return None
+    found = getattr(value, "__self__", None)
+    if isinstance(found, Door):
+        return found.func
+    return found if isinstance(found, Func) else None
 
 
 @final
@@ -211,7 +208,7 @@ class Function:
         from wadjet.engine.runtime.store import Store  # stores know functions
 
         where = Store(implicit=True) if store is None else store
-        deftype = roll(RecType((SubType(type_),)), [])[0]
+        deftype = canonical_types([RecType((SubType(type_),))])[0]
         self.__self__ = HostFunc(where, deftype, callable_)
 
     @classmethod
@@ -253,13 +250,3 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<wadjet.Function {self.__name__} {self.type}>"
-
-
-@final
-class Door(int):
-    """`__self__` of a builtin that enters a guest: the address of a VMFunc, which is all that
-    machine code needs, with the function for everyone else. `method` is what CPython reads the
-    builtin's name and code from, and must live as long."""
-
-    func: Func
-    method: object

@@ -67,6 +67,11 @@ class Instance:
         VM_CONTEXT.write(self.context, "instance", self.id)
         store.adopt(self.context, self)
 
+    def move(self, store: "Store") -> None:
+        """Become part of another store (see `Store.absorb`)."""
+        self.store = store
+        VM_CONTEXT.write(self.context, "store", store.address)
+
     # -- native memory --------------------------------------------------------------------------
 
     def slots(self, space: str, count: int) -> memoryview:

@@ -15,14 +15,14 @@ from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
-from wadjet.engine.runtime.func import Func, HostFunc
+from wadjet.engine.runtime.func import Func, HostFunc, func_of
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instance import Extern, Instance
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.table import Table
 from wadjet.engine.runtime.tag import Tag
-from wadjet.engine.runtime.values import func_of, to_raw
+from wadjet.engine.runtime.values import to_raw
 
 
 def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> Instance:

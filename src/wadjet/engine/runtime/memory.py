@@ -1,5 +1,6 @@
 """The noun memory (spec 4.2.8): bytes in a reservation that never moves."""
 
+import ctypes
 import threading
 from typing import Final, final
 
@@ -28,8 +29,8 @@ class Memory:
     """
 
     __slots__ = (
-        "__weakref__", "_budget", "_declared", "_region", "_struct", "_view", "address", "base",
-        "guarded", "length", "page_log2", "shared",
+        "__weakref__", "_budget", "_declared", "_region", "_struct", "address", "base", "exported",
+        "guarded", "length", "page_log2", "shared", "view",
     )  # fmt: skip
 
     def __init__(self, type_: MemoryType, budget: Budget | None = None) -> None:
@@ -57,7 +58,7 @@ class Memory:
         VM_MEMORY.write(self.address, "base", region.base)
         VM_MEMORY.write(self.address, "length", length)
         VM_MEMORY.write(self.address, "reserved", region.size)
-        self._view: memoryview | None = None
+        self._expose()
 
     @property
     def type(self) -> MemoryType:
@@ -70,15 +71,6 @@ class Memory:
     def pages(self) -> int:
         """The size in pages."""
         return self.length >> self.page_log2
-
-    @property
-    def view(self) -> memoryview:
-        """The current bytes, writable. A view taken before the memory grew stays valid but short;
-        every view keeps the bytes alive."""
-        view = self._view
-        if view is None or view.nbytes != self.length:
-            view = self._view = octets(self.base, self.length, self._region)
-        return view
 
     def grow(self, delta: int) -> int:
         """Add pages; the old size in pages, or -1 where that cannot be (spec 4.6.10)."""
@@ -95,7 +87,15 @@ class Memory:
                 return -1
             self.length = length
             VM_MEMORY.write(self.address, "length", length)
+            self._expose()
             return old
+
+    def _expose(self) -> None:
+        #: The current bytes, writable. A view taken before the memory grew stays valid but
+        #: short; every view keeps the bytes alive.
+        self.view = octets(self.base, self.length, self._region)
+        #: the same, as C code reads it (see `wadjet.api.buffer`)
+        self.exported = ctypes.py_object(self.view)
 
     def __del__(self) -> None:
         if hasattr(self, "length"):

@@ -1,8 +1,9 @@
 """The noun store (spec 4.2.3): what a group of instances shares, and who may be inside it."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakValueDictionary
 
@@ -10,6 +11,7 @@ from wadjet.base.errors import Unlinkable
 from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.func import HostFunc
+from wadjet.engine.gc.heap import Heap
 from wadjet.engine.runtime.values import Ref
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ class Store:
     """
 
     __slots__ = (
-        "__weakref__", "_block", "_handles", "_next_handle", "_objects", "_owners", "_pins",
-        "_refs", "address", "budget", "doors", "limits",
+        "__weakref__", "_block", "_handles", "_heap", "_objects", "_owners", "_pins", "_refs",
+        "_target", "address", "budget", "doors", "implicit", "limits",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
@@ -61,6 +63,14 @@ class Store:
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
         self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
+        self._heap: Heap | None = None
+
+    @property
+    def heap(self) -> Heap:
+        """The objects of its guests; made when first needed."""
+        if self._heap is None:
+            self._heap = Heap(self.budget.take, self.budget.give)
+        return self._heap
 
     # -- uniting --------------------------------------------------------------------------------
 
@@ -75,9 +85,16 @@ class Store:
         """Take over all that lives in an idle implicit store."""
         if VM_STORE.read(other.address, "owner"):
             raise Unlinkable("an import belongs to a store that is running")
+        if other._heap is not None and self._heap is not None:
+            raise Unlinkable("the imports belong to different stores, each with its own objects")
+        self._heap = self._heap or other._heap
         for context, owner in list(other._owners.items()):
             self._owners[context] = owner
             owner.move(self)
+        if self.doors is not None:
+            other.open_doors(self.doors)
+        elif other.doors is not None:
+            self.open_doors(other.doors)
         self._pins |= other._pins
         # generated code of another thread may be about to look at the old VMStore
         self._pins.add(other._block)
@@ -103,7 +120,7 @@ class Store:
         """Keep something alive as long as the store: a reference to it went where nobody sees."""
         self._pins.add(owner)
 
-    def open_doors(self, host: "Callable[[FuncType], int]") -> None:
+    def open_doors(self, host: Callable[["FuncType"], int]) -> None:
         """Native code runs in this store from now on: host functions need machine code too, which
         `host` gives by type."""
         if self.doors is None:

@@ -186,7 +186,7 @@ def _ref_to_raw(value: object, type_: RefType, store: "Store") -> int:
     if isinstance(value, Ref):
         if value.store is not store:
             raise ValueError("a reference of another store")
-        _require(EXTERN if top == "extern" else store.heap_type(value.word), type_, value)
+        _require(EXTERN if top == "extern" else store.heap.heap_type(value.word), type_, value)
         return value.word
     if isinstance(value, int) and top == "any":
         if _fits_i31(value):

@@ -1,1 +1,26 @@
-"""."""
+"""The ways to run a module, behind one function: plain interpretation or machine code."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from wadjet.base.errors import Error
+
+if TYPE_CHECKING:
+    from wadjet.core.validate import ValidModule
+    from wadjet.engine.runtime.code import ModuleCode
+
+#: What `tier` may be. `auto` is the fastest that this machine has.
+TIERS: Final = ("auto", "interpreter", "optimizing")
+
+
+def compile_module(valid: "ValidModule", tier: str = "auto") -> "ModuleCode":
+    """A module's code in a tier. Tiers are imported when first asked for."""
+    if tier not in TIERS:
+        raise Error(f"unknown tier {tier!r}; known are {', '.join(TIERS)}")
+    if tier == "optimizing" or (tier == "auto" and find_spec("llvmlite") is not None):
+        from wadjet.engine.tiers.optimizing import OptimizingCode
+
+        return OptimizingCode(valid)
+    from wadjet.engine.tiers.interpreter import InterpreterCode
+
+    return InterpreterCode(valid)

@@ -1,0 +1,191 @@
+"""`Instance`: a module that lives, and what it exports."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, final
+
+from wadjet.api.global_ import Global
+from wadjet.api.memory import Memory
+from wadjet.api.module import Module
+from wadjet.api.table import Table
+from wadjet.api.tag import Tag
+from wadjet.base.errors import Unlinkable
+from wadjet.core.module import Export
+from wadjet.engine.runtime import instance as runtime
+from wadjet.engine.runtime.budget import Limits
+from wadjet.engine.runtime.func import Func, func_of
+from wadjet.engine.runtime.global_ import Global as RuntimeGlobal
+from wadjet.engine.runtime.instantiate import instantiate
+from wadjet.engine.runtime.memory import Memory as RuntimeMemory
+from wadjet.engine.runtime.store import Store, unite
+from wadjet.engine.runtime.table import Table as RuntimeTable
+from wadjet.engine.runtime.tag import Tag as RuntimeTag
+
+_MISSING: Final = object()
+
+
+@final
+class Exports:
+    """What an instance exports, by attribute or by item: functions to call, and `Memory`,
+    `Table`, `Global` and `Tag` objects.
+
+        exports.add(1, 2)
+        exports["name with spaces"]
+        for name in exports: ...
+
+    An item is made when first asked for and stays the same object. An export whose name is that
+    of a method here (`keys`) still wins as an attribute.
+    """
+
+    def __init__(self, instance: runtime.Instance) -> None:
+        # Attributes are the exports themselves, so that looking one up costs nothing; what the
+        # class needs lies under a name that is no identifier.
+        self.__dict__[""] = (instance, {e.name: e for e in instance.module.exports})
+        if "keys" in self:
+            self["keys"]
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "":
+            return self._make(name)
+        found = self.__dict__.get(name, _MISSING)
+        return self._make(name) if found is _MISSING else found
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._make(name)
+        except KeyError:
+            raise AttributeError(f"the module has no export {name!r}") from None
+
+    def _make(self, name: str) -> Any:
+        instance, exports = self.__dict__[""]
+        export: Export = exports[name]
+        made = _handle(instance, export)
+        if name:
+            self.__dict__[name] = made
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__[""][1])
+
+    def keys(self) -> Iterator[str]:
+        """The names, in the module's order (with item access this makes `dict(exports)` work)."""
+        return iter(self)
+
+    def __len__(self) -> int:
+        return len(self.__dict__[""][1])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__dict__[""][1]
+
+    def __dir__(self) -> list[str]:
+        return [name for name in self if name.isidentifier()]
+
+    def __repr__(self) -> str:
+        return f"<wadjet.Exports {', '.join(self)}>"
+
+
+def _handle(instance: runtime.Instance, export: Export) -> Any:
+    """What Python sees of an export."""
+    made = instance.export(export.kind, export.index)
+    if isinstance(made, RuntimeMemory):
+        return Memory.of(made)
+    if isinstance(made, RuntimeTable):
+        return Table.of(made, instance.store)
+    if isinstance(made, RuntimeGlobal):
+        return Global.of(made, instance.store)
+    if isinstance(made, RuntimeTag):
+        return Tag.of(made)
+    return made.entry
+
+
+@final
+class Instance:
+    """An instantiated module.
+
+        instance = Instance(module, {"env": {"log": print, "memory": memory}})
+
+    Imports are looked up in two steps, the import's module name and then its name: each step is a
+    mapping, an object with attributes, another instance or its exports. A Python callable serves
+    as a function of the type that the module declares (see `wadjet.engine.runtime.values` for
+    what it gets and may return), a number as a constant global.
+
+    `store` or `limits` say where the instance lives and what it may use; without them it shares
+    the store of what it imports, or has one of its own. `tier` is "interpreter", "optimizing" or
+    "auto".
+
+    Raises `Unlinkable` for an import that is missing or does not fit, `Trap` for a segment that
+    does not fit, and whatever the start function raises.
+    """
+
+    __slots__ = ("__weakref__", "_instance", "exports", "module")
+
+    def __init__(
+        self,
+        module: Module,
+        imports: object = None,
+        *,
+        store: Store | None = None,
+        limits: Limits | None = None,
+        tier: str = "auto",
+    ) -> None:
+        if store is not None and limits is not None:
+            raise ValueError("a store has its own limits: give one or the other")
+        given = [_find(imports, i.module, i.name) for i in module.core.imports]
+        if limits is not None:
+            store = Store(limits)
+        home = _home(store, given)
+        self.module: Final = module
+        unwrapped = [_unwrap(each) for each in given]
+        self._instance: Final = instantiate(home, module.code(tier), unwrapped)
+        self.exports: Final = Exports(self._instance)
+
+    @property
+    def store(self) -> Store:
+        """The store it lives in."""
+        return self._instance.store
+
+    @property
+    def runtime(self) -> runtime.Instance:
+        """The module instance behind the handle."""
+        return self._instance
+
+    def __repr__(self) -> str:
+        return f"<wadjet.Instance of {self.module!r}>"
+
+
+def _find(imports: object, module: str, name: str) -> object:
+    """What is given for an import; Unlinkable where nothing is."""
+    found = _member(imports, module)
+    if found is not _MISSING:
+        found = _member(found, name)
+    if found is _MISSING:
+        raise Unlinkable(f"unknown import: {module!r} {name!r}")
+    return found
+
+
+def _member(place: object, name: str) -> object:
+    if isinstance(place, Instance):
+        place = place.exports
+    if isinstance(place, Mapping | Exports):
+        # not `get`, which would be looked up as an export
+        return place[name] if name in place else _MISSING  # noqa: SIM401
+    return getattr(place, name, _MISSING)
+
+
+def _home(store: Store | None, given: list[object]) -> Store:
+    """The store for a new instance with these imports."""
+    stores = [] if store is None else [store]
+    for each in given:
+        func = func_of(each)
+        if func is not None:
+            stores.append(func.store)
+        elif isinstance(each, Table | Global):
+            stores.append(each.store)
+    return unite(stores) if stores else Store(implicit=True)
+
+
+def _unwrap(given: object) -> object:
+    """The runtime's object behind a handle."""
+    if isinstance(given, Memory | Table | Global | Tag):
+        return given.runtime
+    func: Func | None = func_of(given)
+    return given if func is None else func

@@ -1,0 +1,138 @@
+"""`Module`: a decoded and validated module, ready to be instantiated any number of times."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+from wadjet.api.descriptions import ExportType, ImportType, ItemType, Kind
+from wadjet.base.errors import Malformed
+from wadjet.core.features import DEFAULT, Features
+from wadjet.core.module import Module as CoreModule
+from wadjet.core.subtyping import ClosedFunc, ClosedTag, close_extern
+from wadjet.core.types import DefType, ExternType, FuncType, GlobalType, TableType
+
+if TYPE_CHECKING:
+    from wadjet.core.validate import ValidModule
+    from wadjet.engine.runtime.code import ModuleCode
+
+_MAGIC: Final = b"\0asm"
+
+
+def read_module(source: Any, features: Features) -> CoreModule:
+    """Decode bytes, parse text, or take what somebody decoded before."""
+    if isinstance(source, CoreModule):
+        return source
+    if isinstance(source, str):
+        from wadjet.core.text import parse
+
+        return parse(source, features)
+    from wadjet.core.binary import decode
+
+    return decode(source, features)
+
+
+def validate(source: bytes | bytearray | memoryview | str, features: Features = DEFAULT) -> None:
+    """Check a module, binary (bytes) or text (str). Returns None if it is valid.
+
+    Raises `Malformed` where it does not follow the grammar, `Invalid` where it breaks a rule;
+    both know the place.
+    """
+    Module(source, features=features)
+
+
+@final
+class Module:
+    """A valid module; immutable, and shared freely between threads, instances and tiers.
+
+        module = Module(data)                   # bytes
+        module = Module.from_file("k.wasm")     # binary or text
+        module = Module.from_text("(module)")
+
+    `Malformed` and `Invalid` are raised here, before anything runs.
+    """
+
+    __slots__ = ("__weakref__", "_codes", "_valid", "features")
+
+    def __init__(
+        self,
+        source: bytes | bytearray | memoryview | str | CoreModule,
+        *,
+        features: Features = DEFAULT,
+    ) -> None:
+        from wadjet.core.validate import validate as check
+
+        self._valid: Final[ValidModule] = check(read_module(source, features), features)
+        self._codes: dict[str, ModuleCode] = {}
+        #: the set of features it was checked against
+        self.features: Final = features
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], *, features: Features = DEFAULT) -> "Module":
+        """Read a file, binary or text: what begins with the magic bytes is binary."""
+        data = Path(path).read_bytes()
+        if data.startswith(_MAGIC) or not data:
+            return cls(data, features=features)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            raise Malformed(f"magic header not detected, and {path} is not text either") from None
+        return cls(text, features=features)
+
+    @classmethod
+    def from_text(cls, text: str, *, features: Features = DEFAULT) -> "Module":
+        """Parse the text format: `(module …)`, or the fields of a module alone."""
+        return cls(text, features=features)
+
+    @property
+    def imports(self) -> tuple[ImportType, ...]:
+        """What it needs, in order."""
+        types = self._valid.types
+        return tuple(ImportType(i.module, i.name, *_item(i.type, types)) for i in self.core.imports)
+
+    @property
+    def exports(self) -> tuple[ExportType, ...]:
+        """What it offers, in order."""
+        types, core = self._valid.types, self.core
+        return tuple(
+            ExportType(e.name, *_item(t, types)) for e, t in zip(core.exports, core.export_types())
+        )
+
+    @property
+    def name(self) -> str | None:
+        """The module's name, from its name section."""
+        return self._valid.module.names.module
+
+    @property
+    def core(self) -> CoreModule:
+        """The module as written: types, functions, segments (see `wadjet.core.module`)."""
+        return self._valid.module
+
+    def custom_sections(self, name: str) -> list[bytes]:
+        """The contents of all custom sections of this name, in order."""
+        return [bytes(c.data) for c in self._valid.module.customs if c.name == name]
+
+    def code(self, tier: str = "auto") -> "ModuleCode":
+        """Its code in a tier, made once (for `Instance`; tiers may compile lazily)."""
+        found = self._codes.get(tier)
+        if found is None:
+            from wadjet.engine.tiers import compile_module
+
+            found = self._codes.setdefault(tier, compile_module(self._valid, tier))
+        return found
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f" {self.name}"
+        return f"<wadjet.Module{name}: {len(self.imports)} imports, {len(self.exports)} exports>"
+
+
+def _item(type_: ExternType, types: Sequence[DefType]) -> tuple[Kind, ItemType]:
+    """What a description says of an external type: its kind, and the type with names closed."""
+    closed = close_extern(type_, types)
+    if isinstance(closed, ClosedFunc | ClosedTag):
+        comp = closed.type.comp
+        assert isinstance(comp, FuncType), "functions and tags have function types"
+        return ("func" if isinstance(closed, ClosedFunc) else "tag"), comp
+    if isinstance(closed, TableType):
+        return "table", closed
+    return ("global" if isinstance(closed, GlobalType) else "memory"), closed
