@@ -41,6 +41,18 @@ class Annotations:
     def _error(self, place: int, message: str) -> Malformed:
         return Malformed(message, self._tokens.locate(place))
 
+    def _bytes(self, token: str, place: int) -> bytes:
+        try:
+            return string_bytes(token)
+        except Malformed as error:
+            raise self._error(place, error.message) from None
+
+    def _name(self, token: str, place: int, what: str = "") -> str:
+        try:
+            return string_name(token)
+        except Malformed as error:
+            raise self._error(place, what + error.message) from None
+
     def name_at(self, token: int, noun: str) -> str | None:
         """What an @name annotation before this token says."""
         if not self._tokens.annotations:
@@ -56,7 +68,7 @@ class Annotations:
             raise self._error(made.place, "@name annotation: string expected")
         if len(made.items) > 1:
             raise self._error(made.places[1], "@name annotation: unexpected token")
-        return string_name(made.items[0], self._tokens.locate(made.places[0]))
+        return self._name(made.items[0], made.places[0])
 
     def hints(self, first: int, last: int, func: int, start: int, body: Body) -> None:
         """Take the branch hints of a function, whose tokens are first … last. A hint is kept
@@ -74,7 +86,7 @@ class Annotations:
         for item, place in zip(made.items, made.places, strict=True):
             if item[:1] != '"':
                 raise self._error(place, f"@{_HINT} annotation: unexpected token")
-            payload += string_bytes(item, tokens.locate(place))
+            payload += self._bytes(item, place)
         if payload not in (b"\0", b"\1"):
             raise self._error(made.place, f"@{_HINT} annotation: invalid hint value")
         place = tokens.starts[made.token + (tokens.texts[made.token] == "(")]
@@ -112,11 +124,7 @@ class Annotations:
         items, places = made.items, made.places
         if not items or items[0][:1] != '"':
             raise self._error(made.place, "@custom annotation: missing section name")
-        try:
-            name = string_name(items[0])
-        except Malformed:
-            message = "@custom annotation: malformed UTF-8 encoding"
-            raise self._error(places[0], message) from None
+        name = self._name(items[0], places[0], "@custom annotation: ")
         after, at = _ORDER[-1], 1
         if items[1:2] == ["("]:
             after, at = self._placement(made), items.index(")") + 1
@@ -124,7 +132,7 @@ class Annotations:
         for item, place in zip(items[at:], places[at:], strict=True):
             if item[:1] != '"':
                 raise self._error(place, "@custom annotation: unexpected token")
-            data += string_bytes(item, self._tokens.locate(place))
+            data += self._bytes(item, place)
         self._made.customs.append(Custom(name, data, after, made.place))
 
     def _placement(self, made: Annotation) -> int:

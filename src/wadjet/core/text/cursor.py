@@ -116,7 +116,10 @@ class Cursor:
         text = self.texts[self.at]
         if text[:1] != '"':
             raise self.unexpected("a string")
-        value = string_bytes(text, self.tokens.locate(self.starts[self.at]))
+        try:
+            value = string_bytes(text)
+        except Malformed as error:
+            raise self.error(error.message) from None
         self.at += 1
         return value
 
@@ -132,9 +135,15 @@ class Cursor:
         text = self.texts[self.at]
         if text[:1] != '"':
             raise self.unexpected("a name (a string)")
-        value = string_name(text, self.tokens.locate(self.starts[self.at]))
+        value = self._name_of(text)
         self.at += 1
         return value
+
+    def _name_of(self, text: str) -> str:
+        try:
+            return string_name(text)
+        except Malformed as error:
+            raise self.error(error.message) from None
 
     def identifier(self) -> str | None:
         """An optional `$id`, without the dollar."""
@@ -152,7 +161,7 @@ class Cursor:
         elif not is_string(text[1:]):
             raise self.error(f"unknown operator {shorten(text)}")
         else:
-            value = string_name(text[1:], self.tokens.locate(self.starts[self.at]))
+            value = self._name_of(text[1:])
         if not value:
             raise self.error("empty identifier")
         return value

@@ -214,12 +214,20 @@ def _open_annotation(tokens: Tokens, at: int) -> tuple[Annotation, int]:
         raise Malformed("empty annotation id", locate(tokens.source, at))
     name = match[1]
     if name.startswith('"'):
-        name = string_name(name, tokens.locate(at))
-        if not name:
-            raise Malformed("empty annotation id", locate(tokens.source, at))
+        name = _annotation_name(tokens, name, at)
     made = Annotation(name, at, len(tokens.texts))
     tokens.annotations.append(made)
     return made, match.end()
+
+
+def _annotation_name(tokens: Tokens, token: str, at: int) -> str:
+    try:
+        name = string_name(token)
+    except Malformed as error:
+        raise Malformed(error.message, tokens.locate(at)) from None
+    if not name:
+        raise Malformed("empty annotation id", tokens.locate(at))
+    return name
 
 
 def is_string(token: str) -> bool:
@@ -231,15 +239,18 @@ _ESCAPES: Final = re.compile(_ESCAPE.encode())
 _SIMPLE: Final = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b'"': b'"', b"'": b"'", b"\\": b"\\"}
 
 
-def string_bytes(token: str, place: Place | None = None) -> bytes:
-    """The bytes that a string token (with its quotes) stands for (spec 6.3.3)."""
+def string_bytes(token: str) -> bytes:
+    """The bytes that a string token (with its quotes) stands for (spec 6.3.3).
+
+    Raises Malformed, without a place, where an escape names no code point.
+    """
     raw = token[1:-1].encode()
     if b"\\" not in raw:
         return raw
     try:
         return _ESCAPES.sub(_unescape, raw)
     except ValueError:
-        raise Malformed("malformed UTF-8 encoding: no such code point", place) from None
+        raise Malformed("malformed UTF-8 encoding: no such code point") from None
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -255,12 +266,12 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return chr(int(digits or b"0", 16)).encode()
 
 
-def string_name(token: str, place: Place | None = None) -> str:
+def string_name(token: str) -> str:
     """The name that a string token stands for: its bytes must be UTF-8 (spec 6.3.4)."""
     try:
-        return string_bytes(token, place).decode()
+        return string_bytes(token).decode()
     except UnicodeDecodeError:
-        raise Malformed("malformed UTF-8 encoding", place) from None
+        raise Malformed("malformed UTF-8 encoding") from None
 
 
 def _short(token: str) -> str:
