@@ -37,7 +37,7 @@ class Instance:
     __slots__ = (
         "__weakref__", "_block", "_entries", "_functions", "_kept", "_names", "code", "context",
         "func_imports", "globals", "id", "layout", "memories", "module", "store", "tables",
-        "tags", "types", "valid", "vmfuncs",
+        "tags", "types", "unit", "valid", "vmfuncs",
     )  # fmt: skip
 
     def __init__(self, store: "Store", code: ModuleCode, func_imports: list[Func]) -> None:
@@ -62,6 +62,8 @@ class Instance:
         self._kept: dict[tuple[str, int], Block | None] = {}
         self._entries: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
         self._names: dict[int, str] | None = None
+        #: whatever the tier keeps with an instance
+        self.unit: object = None
         VM_CONTEXT.write(self.context, "store", store.address)
         VM_CONTEXT.write(self.context, "funcs", self._functions.address)
         VM_CONTEXT.write(self.context, "instance", self.id)

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from wadjet.base.errors import Unlinkable
 from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
+from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.gc.heap import Heap
@@ -40,8 +41,8 @@ class Store:
     """
 
     __slots__ = (
-        "__weakref__", "_block", "_handles", "_heap", "_objects", "_owners", "_pins", "_refs",
-        "_target", "address", "budget", "doors", "implicit", "limits",
+        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_objects", "_owners", "_pins",
+        "_refs", "_target", "address", "budget", "doors", "implicit", "limits",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
@@ -64,6 +65,8 @@ class Store:
         self._objects: dict[int, object] = {}
         self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
         self._heap: Heap | None = None
+        #: ends the present outermost call when its time is over
+        self._alarm: threading.Timer | None = None
 
     @property
     def heap(self) -> Heap:
@@ -178,7 +181,13 @@ class Store:
             time.sleep(nap)
             nap = min(nap * 2, _LONG_NAP)
             address = self.current().address
-        VM_STORE.write(address, "depth", VM_STORE.read(address, "depth") + 1)
+        depth = VM_STORE.read(address, "depth")
+        VM_STORE.write(address, "depth", depth + 1)
+        seconds = self.limits.seconds
+        if depth == 0 and seconds is not None:
+            self._alarm = threading.Timer(seconds, self.interrupt, (TrapCode.TIMEOUT,))
+            self._alarm.daemon = True
+            self._alarm.start()
 
     def leave(self) -> None:
         """End what `enter` began."""
@@ -186,6 +195,10 @@ class Store:
         depth = VM_STORE.read(address, "depth") - 1
         VM_STORE.write(address, "depth", depth)
         if depth == 0:
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+                VM_STORE.write(address, "interrupt", 0)
             VM_STORE.write(address, "owner", 0)
 
     def interrupt(self, code: int) -> None:
