@@ -1,1 +1,28 @@
-"""."""
+"""WASI: what a guest is granted (`Wasi`), and programs run with it.
+
+from wadjet.wasi import INHERIT, FixedClocks, Tree, Wasi
+
+tree = Tree({"in.txt": b"…"})
+wasi = Wasi(["app"], dirs={"/": tree}, stdout=INHERIT, clocks=FixedClocks(0), random=1)
+wadjet.run("app.wasm", wasi=wasi)
+tree["out.txt"]
+"""
+
+from wadjet.wasi.host.capabilities import Wasi
+from wadjet.wasi.host.clocks import Clocks, FixedClocks
+from wadjet.wasi.host.random import Random, SeededRandom, SystemRandom
+from wadjet.wasi.host.stdio import INHERIT, Capture
+from wadjet.wasi.host.tree import Link, Tree
+
+__all__ = [
+    "INHERIT",
+    "Capture",
+    "Clocks",
+    "FixedClocks",
+    "Link",
+    "Random",
+    "SeededRandom",
+    "SystemRandom",
+    "Tree",
+    "Wasi",
+]

@@ -1,0 +1,181 @@
+"""Run a program that speaks WASI, and tell how it ended."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias, final
+
+from wadjet.api.instance import Instance
+from wadjet.api.memory import Memory
+from wadjet.api.module import Module
+from wadjet.api.runtime import Limits
+from wadjet.base.errors import Error, Exit
+from wadjet.wasi.host.capabilities import Preopen, Wasi
+from wadjet.wasi.host.stdio import Capture, Sink, Source
+from wadjet.wasi.p1.functions import P1, Unstable
+
+#: A program: a module, the path of a file, or the bytes of a binary.
+Executable: TypeAlias = Module | str | os.PathLike[str] | bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a program ended, and what it wrote to where nothing else was given for it to write to."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@final
+class Program(AbstractContextManager["Program"]):
+    """A module brought to life with what a `Wasi` grants.
+
+        with Program(module, wasi) as program:
+            code = program.start()                   # a command
+        with Program(module, wasi) as program:
+            program.initialize()                     # a reactor
+            program.invoke("add", 1, 2)
+
+    `imports` are looked up where WASI has nothing. Leaving the `with` block closes what the guest
+    had open; `instance` lives on. Raises `Unlinkable`, and OSError for a directory that is not
+    there.
+    """
+
+    __slots__ = ("_limits", "_p1", "instance")
+
+    def __init__(
+        self,
+        module: Module,
+        wasi: Wasi,
+        *,
+        limits: Limits | None = None,
+        tier: str = "auto",
+        imports: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._limits: Final = limits
+        self._p1: Final = P1(wasi)
+        try:
+            editions = (self._p1, Unstable.over(self._p1))
+            given = {
+                edition.module: {name: f for name, (_, f) in edition.functions().items()}
+                for edition in editions
+            }
+            self._set_deadline()
+            self.instance: Final = Instance(
+                module, given | dict(imports or {}), limits=limits, tier=tier
+            )
+        except BaseException:
+            self._p1.close()
+            raise
+        self._attach_memory()
+
+    def _attach_memory(self) -> None:
+        exports = self.instance.exports
+        memory = exports["memory"] if "memory" in exports else None
+        if isinstance(memory, Memory):
+            self._p1.memory = lambda: memory[:]
+
+    def _set_deadline(self) -> None:
+        """A limit of time begins anew with each outermost call, also for waiting."""
+        if self._limits is not None and self._limits.seconds is not None:
+            self._p1.deadline = time.monotonic_ns() + round(self._limits.seconds * 1e9)
+
+    def start(self) -> int:
+        """Run a command from its beginning (`_start`) to its end; its exit status."""
+        if "_start" not in self.instance.exports:
+            raise Error("not a command: the module exports no function `_start`")
+        try:
+            self.invoke("_start")
+        except Exit as end:
+            return end.code
+        return 0
+
+    def initialize(self) -> None:
+        """Prepare a reactor (`_initialize`), if it wants that."""
+        if "_initialize" in self.instance.exports:
+            self.invoke("_initialize")
+
+    def invoke(self, name: str, *args: Any) -> Any:
+        """Call an exported function. Raises KeyError where there is none, `Trap`, `Exit`, …"""
+        function = self.instance.exports[name]
+        self._set_deadline()
+        return function(*args)
+
+    def close(self) -> None:
+        """Close what the guest has open."""
+        self._p1.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def run_command(
+    module: Module, wasi: Wasi, limits: Limits | None = None, tier: str = "auto"
+) -> int:
+    """Run a command to its end; its exit status. Raises what the guest ends with otherwise."""
+    with Program(module, wasi, limits=limits, tier=tier) as program:
+        return program.start()
+
+
+def run(
+    program: Executable,
+    args: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    stdin: Source = None,
+    stdout: Sink = None,
+    stderr: Sink = None,
+    dirs: Mapping[str, Preopen] | None = None,
+    env: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+    tier: str | None = None,
+    wasi: Wasi | None = None,
+) -> Result:
+    """Run a program to its end.
+
+        result = wadjet.run("app.wasm", ["-v"], stdin=b"…", dirs={"/data": "data"})
+        result.returncode, result.stdout
+
+    `program` is a path, the bytes of a binary, or a `Module`. `args` follow the program's name,
+    which is `name` or taken from the path. The standard streams and `dirs` take what `Wasi` takes
+    for them, but without anything given, the input is empty and the outputs are captured. Or give
+    a whole `wasi`; then nothing else of what it says.
+
+    Nothing else is granted: no directories, no environment, no network. Raises `Malformed`,
+    `Invalid`, `Unlinkable`, `Trap`, `Exhaustion`, `Timeout`; OSError for a file or directory that
+    is not there.
+    """
+    out, err = Capture(), Capture()
+    if wasi is None:
+        wasi = Wasi(
+            [_name(program) if name is None else name, *args],
+            env,
+            dirs,
+            stdin=stdin,
+            stdout=out if stdout is None else stdout,
+            stderr=err if stderr is None else stderr,
+        )
+    elif args or any(each is not None for each in (name, stdin, stdout, stderr, dirs, env)):
+        raise TypeError("`wasi` says all of args, name, streams, dirs and env: give one or those")
+    module = _module(program)
+    code = run_command(module, wasi, limits, "auto" if tier is None else tier)
+    return Result(code, out.data, err.data)
+
+
+def _module(program: Executable) -> Module:
+    if isinstance(program, Module):
+        return program
+    if isinstance(program, bytes | bytearray | memoryview):
+        return Module(program)
+    return Module.from_file(program)
+
+
+def _name(program: Executable) -> str:
+    """What a program is called if nobody says."""
+    if isinstance(program, str | os.PathLike):
+        return Path(program).name
+    return (isinstance(program, Module) and program.name) or "program"
