@@ -97,7 +97,7 @@ class SectionReader(InstructionReader):
     # Imports.
 
     def _imports(self) -> None:
-        for group in range(self._list(2, "imports", limits.IMPORTS)):
+        for _ in range(self._list(2, "imports", limits.IMPORTS)):
             place = self.pos
             name = self.name()
             item = self.name()
@@ -106,9 +106,10 @@ class SectionReader(InstructionReader):
                 self._import(Import(name, item, self.externtype(), place))
             else:
                 self.pos += 1
-                self._items(name, group, kind)
+                self._items(name, kind)
 
-    def _items(self, name: str, group: int, form: int) -> None:
+    def _items(self, name: str, form: int) -> None:
+        group = len(self.module.imports)
         common: ExternType | None = self.externtype() if form == ITEMS_OF_ONE_TYPE else None
         for _ in range(self.count("imports", limits.IMPORTS)):
             place = self.pos
