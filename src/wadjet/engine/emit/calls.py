@@ -13,21 +13,38 @@ from wadjet.engine.emit.llvmtypes import llvm_type, result_type
 from wadjet.engine.emit.memory import widen
 
 
-def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
-    """Call machine code with operands from the stack; push its results."""
-    e.calls = True
+def _call_text(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> str:
+    """`call …` with operands from the stack."""
     args = e.pops(len(type_.params))
     typed = [f"{llvm_type(t)} {a}" for t, a in zip(type_.params, args, strict=True)]
     result = result_type(type_.results)
-    call = f"call tailcc {result} {callee}({', '.join([f'ptr {context}', *typed])})"
+    return f"call tailcc {result} {callee}({', '.join([f'ptr {context}', *typed])})"
+
+
+def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
+    """Call machine code with operands from the stack; push its results."""
+    e.calls = True
+    # notail: an endless recursion must exhaust the stack, not become an endless loop
+    call = f"notail {_call_text(e, callee, context, type_)}"
     if not type_.results:
         e.emit(call)
     elif len(type_.results) == 1:
         e.push(e.let(call))
     else:
-        aggregate = e.let(call)
+        aggregate, result = e.let(call), result_type(type_.results)
         for k in range(len(type_.results)):
             e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
+
+
+def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
+    """Leave the function by a call: the callee takes over its frame."""
+    e.calls = True
+    call = f"musttail {_call_text(e, callee, context, type_)}"
+    if type_.results:
+        e.emit(f"ret {result_type(type_.results)} {e.let(call)}")
+    else:
+        e.emit(f"{call}\nret void")
+    e.block = None
 
 
 def _call(e: FunctionEmitter, imm: object, i: int) -> None:
@@ -86,21 +103,49 @@ def _unless_subtype(e: FunctionEmitter, same: str, func: str, type_index: int) -
     e.start(after)
 
 
-def _call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
-    type_index, table = cast(tuple[int, int], imm)
-    call_func(e, checked_entry(e, type_index, table), type_index)
-
-
-def call_func(e: FunctionEmitter, func: str, type_index: int) -> None:
-    """Call through a VMFunc."""
+def _func_of(e: FunctionEmitter, func: str, type_index: int) -> tuple[str, str, FuncType]:
+    """Code, context and type of the function behind a VMFunc."""
     type_ = e.unit.valid.types[type_index].comp
     assert isinstance(type_, FuncType)
     code = e.word("ptr", func, VM_FUNC["code"])
-    context = e.fixed("ptr", func, VM_FUNC["context"])
-    _invoke(e, code, context, type_)
+    return code, e.fixed("ptr", func, VM_FUNC["context"]), type_
+
+
+def _referenced(e: FunctionEmitter) -> str:
+    """The VMFunc of the function reference on the stack, which must not be null."""
+    raw = e.pop()
+    e.unless(e.let(f"icmp ne i64 {raw}, 0"), TrapCode.NULL_FUNCTION)
+    return e.let(f"inttoptr i64 {raw} to ptr")
+
+
+def _call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
+    type_index, table = cast(tuple[int, int], imm)
+    _invoke(e, *_func_of(e, checked_entry(e, type_index, table), type_index))
+
+
+def _call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
+    _invoke(e, *_func_of(e, _referenced(e), cast(int, imm)))
+
+
+def _return_call(e: FunctionEmitter, imm: object, i: int) -> None:
+    index = cast(int, imm)
+    _tail(e, *target(e, index), func_type(e.unit.valid, index))
+
+
+def _return_call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
+    type_index, table = cast(tuple[int, int], imm)
+    _tail(e, *_func_of(e, checked_entry(e, type_index, table), type_index))
+
+
+def _return_call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
+    _tail(e, *_func_of(e, _referenced(e), cast(int, imm)))
 
 
 CALLS: Final[dict[int, Emit]] = {
     Op.CALL: _call,
     Op.CALL_INDIRECT: _call_indirect,
+    Op.CALL_REF: _call_ref,
+    Op.RETURN_CALL: _return_call,
+    Op.RETURN_CALL_INDIRECT: _return_call_indirect,
+    Op.RETURN_CALL_REF: _return_call_ref,
 }

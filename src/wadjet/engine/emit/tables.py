@@ -10,6 +10,7 @@ from wadjet.engine.contract.libcalls import (
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.calls import table_element
+from wadjet.engine.emit.control import branch_if
 from wadjet.engine.emit.function import Emit, FunctionEmitter
 from wadjet.engine.emit.libcalls import libcall
 from wadjet.engine.emit.memory import narrow, widen
@@ -76,6 +77,27 @@ def _is_null(e: FunctionEmitter, imm: object, i: int) -> None:
     e.push_flag(f"icmp eq i64 {e.pop()}, 0")
 
 
+def _eq(e: FunctionEmitter, imm: object, i: int) -> None:
+    first, second = e.pops(2)
+    e.push_flag(f"icmp eq i64 {first}, {second}")
+
+
+def _as_non_null(e: FunctionEmitter, imm: object, i: int) -> None:
+    value = e.stack[-1]
+    e.unless(e.let(f"icmp ne i64 {value}, 0"), TrapCode.NULL_REFERENCE)
+
+
+def _br_on_null(e: FunctionEmitter, imm: object, i: int) -> None:
+    value = e.pop()
+    branch_if(e, e.let(f"icmp eq i64 {value}, 0"), cast(int, imm))
+    e.push(value)
+
+
+def _br_on_non_null(e: FunctionEmitter, imm: object, i: int) -> None:
+    branch_if(e, e.let(f"icmp ne i64 {e.stack[-1]}, 0"), cast(int, imm))
+    e.pop()
+
+
 def _func(e: FunctionEmitter, imm: object, i: int) -> None:
     index = cast(int, imm)
     layout = e.unit.layout
@@ -99,4 +121,8 @@ TABLES: Final[dict[int, Emit]] = {
     Op.ELEM_DROP: _drop,
     Op.REF_IS_NULL: _is_null,
     Op.REF_FUNC: _func,
+    Op.REF_EQ: _eq,
+    Op.REF_AS_NON_NULL: _as_non_null,
+    Op.BR_ON_NULL: _br_on_null,
+    Op.BR_ON_NON_NULL: _br_on_non_null,
 }
