@@ -1,0 +1,263 @@
+"""Validation of modules (spec 3.5): every section, in the order in which they depend on another."""
+
+from collections.abc import Sequence
+from typing import Final, final
+
+from wadjet.core.body import Body
+from wadjet.core.features import DEFAULT, Features
+from wadjet.core.module import Data, Elem, Module
+from wadjet.core.opcodes import Op
+from wadjet.core.subtyping import defaultable, is_shared, match_ref
+from wadjet.core.types import (
+    FUNC, DefType, FuncUse, GlobalType, MemoryType, TableType, ref,
+)  # fmt: skip
+from wadjet.core.validate.bodies import check_constant, check_function
+from wadjet.core.validate.context import Context, spell
+from wadjet.core.validate.facts import Facts
+from wadjet.core.validate.types import (
+    check_func_type, check_global, check_memory, check_table, check_tag, check_types,
+)  # fmt: skip
+
+#: Bodies of how many instructions, all in all, an eagerly validated module keeps with their facts.
+_KEPT: Final = 1_000_000
+
+
+@final
+class ValidModule:
+    """A module that is valid. Made by `validate` alone.
+
+    `types` are its types, closed, by type index; `func_types` the type of every function, imports
+    first.
+    """
+
+    __slots__ = ("_context", "_kept", "_room", "features", "func_types", "module", "types")
+
+    def __init__(self, context: Context) -> None:
+        assert context.checked, "only validate makes a ValidModule"
+        self._context: Final = context
+        self._kept: Final[dict[int, Facts]] = {}
+        self._room = _KEPT
+        self.module: Final[Module] = context.module
+        self.features: Final[Features] = context.features
+        self.types: Final[list[DefType]] = context.types
+        self.func_types: Final[list[DefType]] = [context.types[x] for x in context.funcs]
+
+    def facts(self, index: int) -> Facts:
+        """The facts of a function that the module defines; `index` does not count imports.
+
+        Where bodies were left for later, this checks the body: it raises Malformed or Invalid.
+        Facts of a large module are found anew each time.
+        """
+        facts = self._kept.get(index)
+        if facts is None:
+            facts = check_function(self._context, index)
+            size = len(self.module.codes[index].body)
+            if size <= self._room:
+                self._room -= size
+                self._kept[index] = facts
+        return facts
+
+    def check_bodies(self) -> None:
+        """Check every function. Raises Malformed or Invalid."""
+        for index, code in enumerate(self.module.codes):
+            self.facts(index)
+            if index not in self._kept:
+                code.forget()
+
+
+def validate(module: Module, features: Features = DEFAULT, *, lazy: bool = False) -> ValidModule:
+    """Check a module against the standard and the features. Raises Invalid, with the place.
+
+    With `lazy`, the bodies of functions are left for `ValidModule.facts`, which then may raise.
+    """
+    cx = Context(module, features)
+    check_types(cx)
+    _check_imports(cx)
+    _check_definitions(cx)
+    _find_references(cx)
+    _check_initialisers(cx)
+    for elem in module.elems:
+        _check_elem(cx, elem)
+    for data in module.datas:
+        _check_data(cx, data)
+    _check_start(cx)
+    _check_exports(cx)
+    cx.checked = True
+    valid = ValidModule(cx)
+    if not lazy:
+        valid.check_bodies()
+    return valid
+
+
+def _check_imports(cx: Context) -> None:
+    for entry in cx.module.imports:
+        t, place = entry.type, entry.place
+        if isinstance(t, FuncUse):
+            check_func_type(cx, t.type, place)
+            if t.exact:
+                cx.require("custom-descriptors", "an exact function import", place)
+            cx.funcs.append(t.type)
+            cx.exact_funcs.append(t.exact)
+        elif isinstance(t, TableType):
+            check_table(cx, t, place)
+            cx.tables.append(t)
+        elif isinstance(t, MemoryType):
+            check_memory(cx, t, place)
+            cx.memories.append(t)
+        elif isinstance(t, GlobalType):
+            check_global(cx, t, place)
+            if t.mutable:
+                cx.require("mutable-globals", "an imported mutable global", place)
+            cx.globals.append(t)
+        else:
+            check_tag(cx, t.type, place)
+            cx.tags.append(t.type)
+    cx.imported_globals = len(cx.globals)
+
+
+def _check_definitions(cx: Context) -> None:
+    """The types of what the module defines; initialisers come later."""
+    module = cx.module
+    for i, tag in enumerate(module.tags):
+        check_tag(cx, tag.type, _at(module.tag_places, i))
+        cx.tags.append(tag.type)
+    exact = "custom-descriptors" in cx.features
+    for i, x in enumerate(module.funcs):
+        check_func_type(cx, x, _at(module.func_places, i))
+        cx.funcs.append(x)
+        cx.exact_funcs.append(exact)
+    for i, memory in enumerate(module.memories):
+        check_memory(cx, memory, _at(module.memory_places, i))
+        cx.memories.append(memory)
+    for table in module.tables:
+        check_table(cx, table.type, table.place)
+        cx.tables.append(table.type)
+    for global_ in module.globals:
+        check_global(cx, global_.type, global_.place)
+    if len(cx.memories) > 1 and "multi-memory" not in cx.features:
+        cx.fail(f"multiple memories: {len(cx.memories)} need the feature multi-memory", 0)
+    if len(cx.tables) > 1 and "reference-types" not in cx.features:
+        cx.fail(f"multiple tables: {len(cx.tables)} need the feature reference-types", 0)
+    cx.datas = len(module.datas)
+
+
+def _at(places: Sequence[int], index: int) -> int:
+    return places[index] if index < len(places) else 0
+
+
+def _find_references(cx: Context) -> None:
+    """Functions mentioned outside of code may be referred to in code (spec 3.5.16)."""
+    module, refs = cx.module, cx.refs
+    refs.update([e.index for e in module.exports if e.kind == "func"])
+    bodies: list[Body | None] = [g.init for g in module.globals]
+    bodies.extend([t.init for t in module.tables])
+    for elem in module.elems:
+        bodies.append(elem.offset)
+        for item in elem.items:
+            if isinstance(item, int):
+                refs.add(item)
+            else:
+                bodies.append(item)
+    for body in bodies:
+        if body is not None and Op.REF_FUNC in body.ops:
+            for op, imm in zip(body.ops, body.imms, strict=True):
+                if op == Op.REF_FUNC:
+                    assert isinstance(imm, int)
+                    refs.add(imm)
+
+
+def _check_initialisers(cx: Context) -> None:
+    """Tables see the imported globals, each global also those before it."""
+    for i, table in enumerate(cx.module.tables):
+        t = table.type
+        if table.init is not None:
+            cx.require("function-references", "a table with an initialiser", table.place)
+            check_constant(cx, table.init, t.element, t.shared)
+        elif not defaultable(t.element):
+            x = len(cx.tables) - len(cx.module.tables) + i
+            cx.fail(
+                f"type mismatch: table {x} of {t.element} needs an initialiser: "
+                "its elements have no default",
+                table.place,
+            )
+    for global_ in cx.module.globals:
+        check_constant(cx, global_.init, global_.type.value, global_.type.shared)
+        cx.globals.append(global_.type)
+
+
+def _check_elem(cx: Context, elem: Elem) -> None:
+    t, place = elem.type, elem.place
+    if t is not ref(t.nullable, FUNC):
+        problem = cx.problem(t)
+        if problem is not None:
+            cx.fail(problem, place)
+    if elem.mode == "active":
+        if elem.table >= len(cx.tables):
+            cx.fail(f"unknown table {elem.table}: there are {len(cx.tables)}", place)
+        table = cx.tables[elem.table]
+        if not match_ref(t, table.element, cx.types):
+            cx.fail(
+                f"type mismatch: element segment's type {t} does not match "
+                f"table's element type {table.element}",
+                place,
+            )
+        assert elem.offset is not None
+        check_constant(cx, elem.offset, table.limits.addr)
+    else:
+        cx.require("bulk-memory", f"a {elem.mode} element segment", place)
+    shared = is_shared(t, cx.types)
+    for item in elem.items:
+        if not isinstance(item, int):
+            check_constant(cx, item, t, shared)
+            continue
+        if item >= len(cx.funcs):
+            cx.fail(f"unknown function {item}: there are {len(cx.funcs)}", place)
+        found = ref(False, cx.funcs[item])
+        if not match_ref(found, t, cx.types):
+            cx.fail(f"type mismatch: expected {t}, found {found} of function {item}", place)
+    cx.elems.append(t)
+
+
+def _check_data(cx: Context, data: Data) -> None:
+    if data.mode != "active":
+        cx.require("bulk-memory", "a passive data segment", data.place)
+        return
+    if data.memory >= len(cx.memories):
+        cx.fail(f"unknown memory {data.memory}: there are {len(cx.memories)}", data.place)
+    assert data.offset is not None
+    check_constant(cx, data.offset, cx.memories[data.memory].limits.addr)
+
+
+def _check_start(cx: Context) -> None:
+    x, place = cx.module.start, cx.module.start_place
+    if x is None:
+        return
+    if x >= len(cx.funcs):
+        cx.fail(f"unknown function {x}: there are {len(cx.funcs)}", place)
+    sig = check_func_type(cx, cx.funcs[x], place)
+    if sig.params or sig.results:
+        cx.fail(
+            "start function must not have parameters or results: "
+            f"found {spell(sig.params)} -> {spell(sig.results)}",
+            place,
+        )
+
+
+def _check_exports(cx: Context) -> None:
+    counts = {
+        "func": ("function", len(cx.funcs)),
+        "table": ("table", len(cx.tables)),
+        "memory": ("memory", len(cx.memories)),
+        "global": ("global", len(cx.globals)),
+        "tag": ("tag", len(cx.tags)),
+    }
+    names: set[str] = set()
+    for export in cx.module.exports:
+        noun, count = counts[export.kind]
+        if export.index >= count:
+            cx.fail(f"unknown {noun} {export.index}: there are {count}", export.place)
+        if export.kind == "global" and cx.globals[export.index].mutable:
+            cx.require("mutable-globals", "an exported mutable global", export.place)
+        if export.name in names:
+            cx.fail(f'duplicate export name "{export.name}"', export.place)
+        names.add(export.name)
