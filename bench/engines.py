@@ -27,6 +27,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def environment() -> dict[str, str]:
+    """Ours with this tree in front of whatever is installed."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+
+
 @dataclass(frozen=True)
 class Task:
     """What a worker runs: paths are absolute strings, `dirs` maps guest paths to folders here."""
@@ -74,7 +79,7 @@ class WorkerSession(Session):
             stderr=self._errors,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
+            env=environment(),
         )
         self.compile_seconds = self._answer()["compile"]
 
@@ -84,8 +89,9 @@ class WorkerSession(Session):
         if not line:
             self._process.wait()
             self._errors.seek(0)
-            said = self._errors.read()[-2000:].decode(errors="replace")
-            raise RuntimeError(f"worker ended with {self._process.returncode}: {said}")
+            said = self._errors.read().decode(errors="replace").strip().splitlines()
+            last = next((line for line in reversed(said) if "rror" in line), "it says nothing")
+            raise RuntimeError(f"worker ended with {self._process.returncode}: {last}")
         answer: dict[str, float] = json.loads(line)
         return answer
 
@@ -153,11 +159,17 @@ class PythonEngine(Engine):
         return [sys.executable, "-m", "bench.worker", self.name]
 
     def version(self) -> str | None:
-        """The package's version, asked of a fresh interpreter."""
-        look_up = f"from importlib.metadata import version; print(version('{self.name}'))"
-        code = f"import {self.name}; {look_up}"
+        """What the package says of itself, or its installer, asked of a fresh interpreter."""
+        code = (
+            f"import {self.name} as package; from importlib.metadata import version;"
+            f"print(getattr(package, '__version__', None) or version('{self.name}'))"
+        )
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
         )
         return done.stdout.strip() if done.returncode == 0 else None
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.engines import ROOT, Engine, PythonEngine, Session, Task
+from bench.engines import Engine, PythonEngine, Session, Task, environment
 from bench.workloads import Program
 
 Progress = Callable[[str], None]
@@ -122,7 +122,7 @@ def startup(rounds: int, hello: str, say: Progress) -> list[Row]:
 
 
 def _process(command: list[str], cache: Path) -> float:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "WADJET_CACHE": str(cache)}
+    env = {**environment(), "WADJET_CACHE": str(cache)}
     begun = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env=env)
     return time.perf_counter() - begun

@@ -104,6 +104,53 @@ class Wasmtime(Adapter):
         return calls
 
 
+class Wadjet(Adapter):
+    """wadjet, as its README uses it."""
+
+    def load(self) -> None:
+        """Read and validate; functions are compiled when they are first called."""
+        import wadjet
+        from wadjet.core.features import parse_features
+
+        features = parse_features(self.task["features"])
+        self._module = wadjet.Module.from_file(self.task["wasm"], features=features)
+
+    def run(self) -> tuple[float, int]:
+        """A new instance; only the call of `_start` is timed."""
+        from wadjet.wasi import INHERIT, Wasi
+        from wadjet.wasi.run import Program
+
+        task = self.task
+        with open(task["stdin"], "rb") as stdin, open(task["stdout"], "wb") as stdout:
+            streams = {"stdin": stdin, "stdout": stdout, "stderr": INHERIT}
+            wasi = Wasi(task["args"], {}, task["dirs"], **streams)
+            with Program(self._module, wasi) as program:
+                begun = time.perf_counter()
+                code = program.start()
+                return time.perf_counter() - begun, code
+
+    def calls(self, host: Callable[[int, int], int]) -> Calls:
+        """Exports are builtin functions, a memory is a buffer."""
+        import wadjet
+
+        module = wadjet.Module.from_file(CALLS)
+        imports = {"host": {"add": host}}
+        exports = wadjet.Instance(module, imports).exports
+        memory = exports.memory
+
+        def write(at: int, data: bytes) -> None:
+            memory[at : at + len(data)] = data
+
+        calls = Calls()
+        calls.add, calls.callbacks = exports.add, exports.callbacks
+        calls.read = lambda at, n: bytes(memory[at : at + n])
+        calls.write = write
+        calls.read_i32 = lambda at: int.from_bytes(memory[at : at + 4], "little")
+        calls.write_i32 = lambda at, v: write(at, v.to_bytes(4, "little"))
+        calls.instantiate = lambda: wadjet.Instance(module, imports)
+        return calls
+
+
 def _nanoseconds(action: Callable[[], object], count: int) -> float:
     """The best of some rounds, per call: the others were disturbed."""
     best = float("inf")
@@ -147,7 +194,7 @@ def micro(adapter: Adapter) -> dict[str, float]:
     }
 
 
-ADAPTERS: dict[str, type[Adapter]] = {"wasmtime": Wasmtime}
+ADAPTERS: dict[str, type[Adapter]] = {"wadjet": Wadjet, "wasmtime": Wasmtime}
 
 
 def main() -> None:

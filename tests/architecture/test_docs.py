@@ -124,3 +124,9 @@ def test_the_readme_has_exactly_two_set_up_commands() -> None:
     assert "'.[test]'" in script
     assert "-m pytest" in commands[1]
     assert "-m pytest" in script
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    linked = set(links(ROOT / "ARCHITECTURE.md"))
+    rooms = {p.parent for p in tree.python("src/wadjet")} - {ROOT / "src" / "wadjet"}
+    assert sorted(tree.name(room) for room in rooms - linked) == []
