@@ -70,17 +70,19 @@ class Annotations:
             raise self._error(made.places[1], "@name annotation: unexpected token")
         return self._name(made.items[0], made.places[0])
 
-    def hints(self, first: int, last: int, func: int, start: int, body: Body) -> None:
-        """Take the branch hints of a function, whose tokens are first … last. A hint is kept
-        under the place of its instruction, relative to `start`, the place of the function."""
+    def hints(self, first: int, last: int, func: int, body: Body) -> None:
+        """Take the branch hints of a function, whose tokens are first … last."""
         if not self._tokens.annotations:
             return
-        for made in self._between(first + 1, last):
-            if made.name == _HINT:
-                self._used.add(made.place)
-                self._hint(made, self._made.hints.setdefault(func, {}), start, body)
+        found = [made for made in self._between(first + 1, last) if made.name == _HINT]
+        at = {place: index for index, place in enumerate(body.places)} if found else {}
+        for made in found:
+            self._used.add(made.place)
+            self._hint(made, self._made.hints.setdefault(func, {}), at, body)
 
-    def _hint(self, made: Annotation, hints: dict[int, bool], start: int, body: Body) -> None:
+    def _hint(
+        self, made: Annotation, hints: dict[int, bool], at: dict[int, int], body: Body
+    ) -> None:
         tokens = self._tokens
         payload = b""
         for item, place in zip(made.items, made.places, strict=True):
@@ -90,14 +92,15 @@ class Annotations:
         if payload not in (b"\0", b"\1"):
             raise self._error(made.place, f"@{_HINT} annotation: invalid hint value")
         place = tokens.starts[made.token + (tokens.texts[made.token] == "(")]
-        if place not in body.places:
+        index = at.get(place)
+        if index is None:
             raise self._error(made.place, f"@{_HINT} annotation: invalid placement")
-        if body.ops[body.places.index(place)] not in (Op.IF, Op.BR_IF):
+        if body.ops[index] not in (Op.IF, Op.BR_IF):
             message = f"@{_HINT} annotation: invalid target"
             raise Invalid(message, tokens.locate(made.place))
-        if place - start in hints:
+        if index in hints:
             raise self._error(made.place, f"@{_HINT} annotation: duplicate annotation")
-        hints[place - start] = payload == b"\1"
+        hints[index] = payload == b"\1"
 
     def finish(self, first: int, last: int, fields: list[tuple[int, int]]) -> None:
         """Make the custom sections, and reject what stands where it means nothing.

@@ -24,6 +24,8 @@ _FORMATS: Final = {32: (24, -149), 64: (53, -1074)}
 _DIGITS: Final = 40
 #: exponents beyond this decide by themselves (digits of the mantissa are added to it)
 _FAR: Final = 2000
+#: no tie between two floats has more decimal digits than this
+_EXACT: Final = 800
 
 
 def is_nat(token: str) -> bool:
@@ -131,16 +133,11 @@ def _ratio(body: str) -> tuple[int, int]:
         return 0, 1
     if power + len(digits) > _FAR:
         return 1 << _FAR, 1
-    return _scaled(_big(digits), 10, power)
-
-
-def _big(digits: str) -> int:
-    """A decimal integer of any length (the host limits its own conversion)."""
-    value = 0
-    for at in range(0, len(digits), 4000):
-        part = digits[at : at + 4000]
-        value = value * 10 ** len(part) + int(part)
-    return value
+    if len(digits) > _EXACT:
+        # what follows can only tell a tie from what lies beyond it
+        power += len(digits) - _EXACT - 1
+        digits = digits[:_EXACT] + ("1" if digits[_EXACT:].strip("0") else "0")
+    return _scaled(int(digits), 10, power)
 
 
 def _hex_ratio(body: str) -> tuple[int, int]:

@@ -366,7 +366,7 @@ class ModuleParser(BodyParser):
         self._name_locals(index, names)
         if self.label_names:
             self.made.names.labels[index] = self.label_names
-        self.annotations.hints(first, self.at, index, place, body)
+        self.annotations.hints(first, self.at, index, body)
 
     def _name_locals(self, func: int | None, names: list[str | None]) -> None:
         named = {i: name for i, name in enumerate(names) if name is not None}
