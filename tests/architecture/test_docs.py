@@ -130,3 +130,10 @@ def test_every_room_is_in_the_architecture() -> None:
     linked = set(links(ROOT / "ARCHITECTURE.md"))
     rooms = {p.parent for p in tree.python("src/wadjet")} - {ROOT / "src" / "wadjet"}
     assert sorted(tree.name(room) for room in rooms - linked) == []
+
+
+def test_the_rationale_asks_questions() -> None:
+    text = (ROOT / "RATIONALE.md").read_text()
+    headings = re.findall(r"^### (.*)$", text, re.M)
+    assert headings
+    assert [heading for heading in headings if not heading.endswith("?")] == []
