@@ -338,7 +338,7 @@ def indexed(c: Checker, imm: int | tuple[int, ...]) -> Effect:
     op = c.ops[c.at]
     indices = imm if isinstance(imm, tuple) else (imm,)
     addr = I32
-    for kind, x in zip(row(op).immediates, indices, strict=True):
+    for kind, x in zip(reversed(row(op).immediates), reversed(indices), strict=True):
         if kind == "mem":
             addr = c.memory(x).limits.addr
         elif kind == "table":

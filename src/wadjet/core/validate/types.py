@@ -157,7 +157,7 @@ def _check_descriptors(cx: Context, x: int, start: int, place: int) -> None:
         if cx.subs[descriptor].describes != x:
             cx.fail(f"type is not described by its descriptor: type {descriptor}", place)
     if not isinstance(sub.comp, StructType):
-        which = "described" if described is None else "descriptor"
+        which = "descriptor" if descriptor is not None else "described"
         cx.fail(f"{which} type must be a struct: type {x}", place)
 
 
