@@ -108,10 +108,10 @@ def _imports() -> list[Import]:
     return [
         Import("m", "f", FuncUse(0)),
         Import("m", "exact", FuncUse(0, exact=True)),
-        Import("m", "table", table, group=2, form=0x7F),
-        Import("m", "memory", MemoryType(Limits(0)), group=2, form=0x7F),
-        Import("n", "", GlobalType(I32, True, shared=True), group=4, form=0x7E),
-        Import("n", "é", GlobalType(I32, True, shared=True), group=4, form=0x7E),
+        Import("m", "table", table, group=0, form=0x7F),
+        Import("m", "memory", MemoryType(Limits(0)), group=0, form=0x7F),
+        Import("n", "", GlobalType(I32, True, shared=True), group=1, form=0x7E),
+        Import("n", "é", GlobalType(I32, True, shared=True), group=1, form=0x7E),
         Import("", "", TagType(0)),
     ]
 

@@ -24,9 +24,8 @@ KindIndex = dict[str, int]
 
 @dataclass(slots=True)
 class Import:
-    """One import. `group` is the number of the first import of the compact group that it was
-    written in, None if alone; `form` is the group's binary form (0x7F: one module name; 0x7E: one
-    module name and one type)."""
+    """One import. `group` numbers the compact group it was written in, None if alone; `form` is
+    the group's binary form (0x7F: one module name; 0x7E: one module name and one type)."""
 
     module: str
     name: str

@@ -28,12 +28,14 @@ class SectionReader(InstructionReader):
     """Reads section contents into a module. Every method stops where its content stops; that this
     is where the section stops is for `decode` to see."""
 
-    __slots__ = ("lazy", "module")
+    __slots__ = ("groups", "lazy", "module")
 
     def __init__(self, data: bytes, grammar: Grammar, *, lazy: bool) -> None:
         super().__init__(data, grammar)
         self.lazy = lazy
         self.module = Module()
+        #: how many groups of imports were read; one without imports leaves no trace
+        self.groups = 0
 
     def section(self, number: int, size: int, after: int) -> None:
         """Read the content, `size` bytes long, of the section with this id, into the module.
@@ -109,9 +111,11 @@ class SectionReader(InstructionReader):
                 self._items(name, kind)
 
     def _items(self, name: str, form: int) -> None:
-        group = len(self.module.imports)
+        group = self.groups
         common: ExternType | None = self.externtype() if form == ITEMS_OF_ONE_TYPE else None
-        for _ in range(self.count("imports", limits.IMPORTS)):
+        count = self.count("imports", limits.IMPORTS)
+        self.groups += count > 0
+        for _ in range(count):
             place = self.pos
             item = self.name()
             found = self.externtype() if common is None else common
