@@ -5,6 +5,10 @@ from typing import Final
 
 from wadjet.core.body import Body
 from wadjet.core.opcodes import Op, row
+from wadjet.core.types import DefType
+from wadjet.engine.gc import aggregates
+from wadjet.engine.gc.aggregates import Make, struct_fields
+from wadjet.engine.gc.heap import Heap
 from wadjet.engine.runtime.instance import Instance
 
 
@@ -63,13 +67,56 @@ _SPECIAL: Final[dict[int, Callable[[object, Instance], int]]] = {
 }
 
 
+#: instructions that make an object of the type that their immediate names first
+_FACTORIES: Final[dict[int, Callable[[Heap, DefType], Make]]] = {
+    Op.STRUCT_NEW: aggregates.new_struct,
+    Op.STRUCT_NEW_DEFAULT: aggregates.new_default_struct,
+    Op.STRUCT_NEW_DESC: aggregates.new_struct_desc,
+    Op.STRUCT_NEW_DEFAULT_DESC: aggregates.new_default_struct_desc,
+    Op.ARRAY_NEW: aggregates.new_array,
+    Op.ARRAY_NEW_DEFAULT: aggregates.new_default_array,
+    Op.ARRAY_NEW_FIXED: aggregates.new_fixed_array,
+}
+#: how many operands they take, where that does not depend on the type
+_COUNTS: Final = {
+    Op.STRUCT_NEW_DEFAULT: 0,
+    Op.STRUCT_NEW_DEFAULT_DESC: 1,
+    Op.ARRAY_NEW: 2,
+    Op.ARRAY_NEW_DEFAULT: 1,
+}
+#: conversions between externref and anyref: the word stays the same (see `Store.extern`)
+_CONVERSIONS: Final = (Op.ANY_CONVERT_EXTERN, Op.EXTERN_CONVERT_ANY)
+
+
 def _operate(op: int, imm: object, stack: list[int], instance: Instance) -> None:
     """An instruction with operands: arithmetic, or making an object."""
-    # imported here: most modules have none, and these tables take milliseconds to build
-    from wadjet.core.numerics import NUMERICS
+    if op in _CONVERSIONS:
+        return
+    if op == Op.REF_I31:
+        stack.append((stack.pop() & 0x7FFF_FFFF) << 1 | 1)
+        return
+    if op in _FACTORIES:
+        index, count = _object(op, imm, instance)
+        work: Make = _FACTORIES[op](instance.store.heap, instance.types[index])
+    else:
+        # imported here: most modules do without, and these tables take milliseconds to build
+        from wadjet.core.numerics import NUMERICS
 
-    params = row(op).params
-    assert params is not None
-    operands = stack[len(stack) - len(params) :]
-    del stack[len(stack) - len(params) :]
-    stack.append(NUMERICS[op](*operands))
+        params = row(op).params
+        assert params is not None, "arithmetic has a fixed effect"
+        work, count = NUMERICS[op], len(params)
+    start = len(stack) - count
+    operands = stack[start:]
+    del stack[start:]
+    stack.append(work(*operands))
+
+
+def _object(op: int, imm: object, instance: Instance) -> tuple[int, int]:
+    """The type that an object is to have and the number of operands that make it."""
+    if isinstance(imm, tuple):  # array.new_fixed
+        return imm
+    assert isinstance(imm, int), "a type index"
+    if op in _COUNTS:
+        return imm, _COUNTS[op]
+    fields = len(struct_fields(instance.types[imm]))
+    return imm, fields + (op == Op.STRUCT_NEW_DESC)
