@@ -9,10 +9,9 @@ compiled code is tested against them. They raise `Trap` where the standard says 
 
 from typing import Final
 
-from wadjet.core.numerics import conversions, floats, integers
+from wadjet.core.numerics import conversions, floats, integers, vectors
 from wadjet.core.numerics.integers import WIDE, Numeric, Pair
 from wadjet.core.numerics.relaxed import relaxed, unfused
-from wadjet.core.numerics.vectors import vectors
 from wadjet.core.opcodes import BY_NAME, ROWS
 
 
@@ -22,7 +21,7 @@ def _by_row(functions: dict[str, Numeric]) -> dict[int, Numeric]:
 
 
 _SCALARS: Final = integers.scalars() | floats.scalars() | conversions.scalars()
-_VECTORS: Final = vectors()
+_VECTORS: Final = vectors.instructions()
 
 #: op id → function of the operands, then the immediates (lanes); one result
 NUMERICS: Final[dict[int, Numeric]] = _by_row(_SCALARS | _VECTORS | relaxed(_VECTORS))

@@ -313,7 +313,7 @@ def _conversions() -> dict[str, Numeric]:
     return table
 
 
-def vectors() -> dict[str, Numeric]:
+def instructions() -> dict[str, Numeric]:
     """Mnemonic → function, for every pure instruction of fixed-width SIMD."""
     whole: dict[str, Numeric] = {
         "v128.not": integers.inot(128),

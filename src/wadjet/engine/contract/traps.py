@@ -34,6 +34,7 @@ class TrapCode:
     CONTINUATION_CONSUMED: Final = 21
     UNHANDLED_TAG: Final = 22
     NULL_DESCRIPTOR: Final = 23
+    DESCRIPTOR_CAST: Final = 24
     # not traps of the standard, but ends of a run all the same
     STACK_EXHAUSTED: Final = 32
     OUT_OF_FUEL: Final = 33
@@ -68,6 +69,7 @@ MESSAGES: Final[dict[int, str]] = {
     TrapCode.CONTINUATION_CONSUMED: "continuation already consumed",
     TrapCode.UNHANDLED_TAG: "unhandled tag",
     TrapCode.NULL_DESCRIPTOR: "null descriptor reference",
+    TrapCode.DESCRIPTOR_CAST: "descriptor cast failure",
     TrapCode.STACK_EXHAUSTED: "call stack exhausted",
     TrapCode.OUT_OF_FUEL: "all fuel consumed",
     TrapCode.OUT_OF_MEMORY: "out of memory",
@@ -80,6 +82,9 @@ _ENDS: Final = {
     TrapCode.OUT_OF_MEMORY: Exhaustion,
     TrapCode.TIMEOUT: Timeout,
 }
+
+#: The other way round.
+CODES: Final = {message: code for code, message in MESSAGES.items()}
 
 
 def failure(code: int, detail: str = "") -> Trap | Exhaustion:

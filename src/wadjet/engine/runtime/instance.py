@@ -53,8 +53,6 @@ class Instance:
         self.tables: list[Table] = []
         self.globals: list[Global] = []
         self.tags: list[Tag] = []
-        #: what a tier keeps for this instance, if anything
-        self.unit: object = None
         self.func_imports: Final = func_imports
         self._block: Final = Block(self.layout.size)
         self.context: Final = self._block.address
