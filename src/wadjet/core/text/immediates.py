@@ -42,7 +42,7 @@ class ImmediateParser(TypeParser):
 
     __slots__ = (
         "datas", "elems", "funcs", "globals", "label_depths", "labels", "last_type", "locals",
-        "memories", "op", "tables", "tags",
+        "memories", "op", "tables", "tags", "uses_data",
     )  # fmt: skip
 
     def __init__(self, tokens: Tokens, features: Features) -> None:
@@ -60,6 +60,8 @@ class ImmediateParser(TypeParser):
         self.label_depths: dict[str, list[int]] = {}
         #: the type read last, for the field that follows
         self.last_type = 0
+        #: whether some instruction names a data segment
+        self.uses_data = False
         #: the row meant by the mnemonic read last
         self.op = 0
 
@@ -121,6 +123,7 @@ def _tag(p: "ImmediateParser", form: "Form") -> int:
 
 
 def _data(p: "ImmediateParser", form: "Form") -> int:
+    p.uses_data = True
     return p.datas.index(p)
 
 

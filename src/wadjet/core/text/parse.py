@@ -17,7 +17,7 @@ from wadjet.core.text.instructions import BodyParser
 from wadjet.core.text.lexer import Tokens, tokenize
 from wadjet.core.text.resolve import Space
 from wadjet.core.types import (
-    FUNC, I32, I64, ExternType, FuncUse, Limits, MemoryType, NumType, RefType, TableType,
+    FUNC, FUNCREF, I32, I64, ExternType, FuncUse, Limits, MemoryType, NumType, RefType, TableType,
     TagType, ValType, ref,
 )  # fmt: skip
 
@@ -107,6 +107,8 @@ class ModuleParser(BodyParser):
                 _FIELDS[word](self)
                 self.expect(")")
         made.types = self.types.groups
+        if self.uses_data:
+            made.data_count = len(made.datas)
         made.type_places = self.types.places
         made.names.fields = {
             type_: {i: name for name, i in space.indices.items()}
@@ -399,6 +401,7 @@ class ModuleParser(BodyParser):
             items = self._elem_items()
         else:
             items = self._func_items(type_)
+            type_ = _FUNCS if type_ is FUNCREF else type_
         self.expect(")")
         return Elem(type_, "active", items, table, _zero(address, place), None, place)
 
@@ -412,7 +415,7 @@ class ModuleParser(BodyParser):
             body.add(Op.REF_FUNC, indices[-1], place)
             body.add(Op.END, None, place)
             bodies.append(body)
-        return indices if type_ is _FUNCS else bodies
+        return indices if type_ is _FUNCS or type_ is FUNCREF else bodies
 
     def _elem_items(self) -> list[Body]:
         items = []
