@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from wadjet.api.runtime import Limits as Limits
     from wadjet.api.runtime import Ref as Ref
     from wadjet.api.runtime import Store as Store
+    from wadjet.api.runtime import Tag as Tag
     from wadjet.api.table import Table as Table
-    from wadjet.api.tag import Tag as Tag
     from wadjet.base.errors import EngineBug as EngineBug
     from wadjet.base.errors import Error as Error
     from wadjet.base.errors import Exhaustion as Exhaustion
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         FUNCREF as FUNCREF, I32 as I32, I64 as I64, V128 as V128, FuncType as FuncType,
         GlobalType as GlobalType, MemoryType as MemoryType, TableType as TableType,
     )  # fmt: skip
+    from wadjet.wasi.host.capabilities import Wasi as Wasi
     from wadjet.wasi.run import Result as Result
     from wadjet.wasi.run import run as run
 
@@ -59,9 +60,8 @@ _HOMES: Final[dict[str, str]] = {
         "wadjet.api.instance": "Exports Instance",
         "wadjet.api.memory": "Memory",
         "wadjet.api.module": "Module validate",
-        "wadjet.api.runtime": "Function Limits Ref Store",
+        "wadjet.api.runtime": "Function Limits Ref Store Tag",
         "wadjet.api.table": "Table",
-        "wadjet.api.tag": "Tag",
         "wadjet.base.errors": (
             "EngineBug Error Exhaustion Exit Invalid Malformed Timeout Trap Unlinkable "
             "WasmException"
@@ -70,6 +70,7 @@ _HOMES: Final[dict[str, str]] = {
             "ANYREF EXNREF EXTERNREF F32 F64 FUNCREF I32 I64 V128 FuncType GlobalType MemoryType "
             "TableType"
         ),
+        "wadjet.wasi.host.capabilities": "Wasi",
         "wadjet.wasi.run": "Result run",
     }.items()
     for name in names.split()

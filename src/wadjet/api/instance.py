@@ -7,7 +7,6 @@ from wadjet.api.global_ import Global
 from wadjet.api.memory import Memory
 from wadjet.api.module import Module
 from wadjet.api.table import Table
-from wadjet.api.tag import Tag
 from wadjet.base.errors import Unlinkable
 from wadjet.core.module import Export
 from wadjet.engine.runtime import instance as runtime
@@ -18,7 +17,6 @@ from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.memory import Memory as RuntimeMemory
 from wadjet.engine.runtime.store import Store, unite
 from wadjet.engine.runtime.table import Table as RuntimeTable
-from wadjet.engine.runtime.tag import Tag as RuntimeTag
 
 _MISSING: Final = object()
 
@@ -92,9 +90,7 @@ def _handle(instance: runtime.Instance, export: Export) -> Any:
         return Table.of(made, instance.store)
     if isinstance(made, RuntimeGlobal):
         return Global.of(made, instance.store)
-    if isinstance(made, RuntimeTag):
-        return Tag.of(made)
-    return made.entry
+    return made.entry if isinstance(made, Func) else made
 
 
 @final
@@ -185,7 +181,7 @@ def _home(store: Store | None, given: list[object]) -> Store:
 
 def _unwrap(given: object) -> object:
     """The runtime's object behind a handle."""
-    if isinstance(given, Memory | Table | Global | Tag):
+    if isinstance(given, Memory | Table | Global):
         return given.runtime
-    func: Func | None = func_of(given)
+    func = func_of(given)
     return given if func is None else func

@@ -3,6 +3,7 @@
 from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.func import Function
 from wadjet.engine.runtime.store import Store
+from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.values import Ref
 
-__all__ = ["Function", "Limits", "Ref", "Store"]
+__all__ = ["Function", "Limits", "Ref", "Store", "Tag"]

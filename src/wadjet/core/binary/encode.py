@@ -8,6 +8,7 @@ about positions in the code is not: it holds only if the code was as short befor
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Final
 
 from wadjet.base.leb128 import unsigned
 from wadjet.core.binary import write_types as write
@@ -23,7 +24,7 @@ from wadjet.core.module import (
 )  # fmt: skip
 from wadjet.core.types import FUNC, FUNCREF, FuncUse, ref
 
-_CODE = 10
+_CODE: Final = 10
 
 
 def encode(module: Module, *, names: bool = False) -> bytes:

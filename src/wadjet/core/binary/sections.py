@@ -1,5 +1,7 @@
 """The only place that reads the contents of sections (spec 5.5)."""
 
+from typing import Final
+
 from wadjet.base.leb128 import read_u32
 from wadjet.core import limits
 from wadjet.core.binary.grammar import Grammar
@@ -12,16 +14,16 @@ from wadjet.core.module import (
 from wadjet.core.types import FUNC, FUNCREF, ExternType, FuncUse, RefType, ref
 
 #: A table definition with an initialiser begins with this byte and a zero.
-TABLE_WITH_INIT = EMPTY_BLOCK
+TABLE_WITH_INIT: Final = EMPTY_BLOCK
 #: Compact imports: several items of one module, or of one module and one type.
-ITEMS = 0x7F
-ITEMS_OF_ONE_TYPE = 0x7E
+ITEMS: Final = 0x7F
+ITEMS_OF_ONE_TYPE: Final = 0x7E
 
 #: Bits of the flags of a segment; 2 means declarative where it is not active.
-NOT_ACTIVE = 1
-EXPLICIT = 2
-EXPRESSIONS = 4
-SHARED_SEGMENT = 8
+NOT_ACTIVE: Final = 1
+EXPLICIT: Final = 2
+EXPRESSIONS: Final = 4
+SHARED_SEGMENT: Final = 8
 
 
 class SectionReader(InstructionReader):

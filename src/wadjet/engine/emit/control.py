@@ -84,7 +84,7 @@ def _hint(e: FunctionEmitter, i: int) -> str:
     hints = e.unit.module.hints.get(e.index)
     if hints is None:
         return ""
-    likely = hints.get(e.code.body.places[i])
+    likely = hints.get(i)
     return "" if likely is None else f", !prof !{7 if likely else 6}"
 
 

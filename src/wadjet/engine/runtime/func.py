@@ -169,6 +169,11 @@ class HostFunc(Func):
         return results_to_raw(self.callable(*values), type_.results, store)
 
 
+def function_type(type_: FuncType) -> DefType:
+    """The canonical type of a function type that stands alone."""
+    return canonical_types([RecType((SubType(type_),))])[0]
+
+
 @final
 class Door(int):
     """`__self__` of a builtin that enters a guest: the address of a VMFunc, which is all that
@@ -208,12 +213,16 @@ class Function:
         from wadjet.engine.runtime.store import Store  # stores know functions
 
         where = Store(implicit=True) if store is None else store
-        deftype = canonical_types([RecType((SubType(type_),))])[0]
-        self.__self__ = HostFunc(where, deftype, callable_)
+        self.__self__ = HostFunc(where, function_type(type_), callable_)
 
     @classmethod
-    def of(cls, func: Func) -> "Function":
-        """The handle of a function that exists."""
+    def of(cls, callable_: Callable[..., Any] | Func) -> "Function":
+        """The same function as a `Function`, whatever it was exported as: machine code's entries
+        are builtins, which know neither `type` nor `call_raw`. TypeError if it is not a guest's.
+        """
+        func = func_of(callable_)
+        if func is None:
+            raise TypeError(f"{callable_!r} is no function of a guest")
         made = cls.__new__(cls)
         made.__self__ = func
         return made

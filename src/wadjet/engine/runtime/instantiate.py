@@ -40,7 +40,7 @@ def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> In
     instance.memories += [e for e in given if isinstance(e, Memory)]
     instance.memories += [Memory(t, store.budget) for t in module.memories]
     instance.tags += [e for e in given if isinstance(e, Tag)]
-    instance.tags += [Tag(types[t.type]) for t in module.tags]
+    instance.tags += [Tag.of(types[t.type]) for t in module.tags]
     _fill_functions(instance)
     if code.escapes:
         store.pin(instance)
@@ -96,7 +96,7 @@ def type_of(extern: Extern) -> ClosedExtern:
     """The external type of something that exists, at its present size (spec 4.5.1)."""
     if isinstance(extern, Func):
         return ClosedFunc(extern.deftype, exact=True)
-    return ClosedTag(extern.type) if isinstance(extern, Tag) else extern.type
+    return ClosedTag(extern.deftype) if isinstance(extern, Tag) else extern.type
 
 
 def describe(type_: ClosedExtern) -> str:
