@@ -251,3 +251,15 @@ def test_a_thread_that_enters_a_united_store_enters_the_whole() -> None:
     second.leave()
     first.leave()
     assert VM_STORE.read(second.address, "owner") == 0
+
+
+def test_objects_survive_uniting() -> None:
+    text = "(type $s (struct (field i32))) (global (ref $s) (struct.new $s (i32.const {})))"
+    first, second = (make(text.format(n), store=Store(implicit=True)) for n in (1, 2))
+    heaps = [instance.store.heap for instance in (first, second)]
+    home = unite([first.store, second.store])
+    words = [instance.globals[0].get_raw() for instance in (first, second)]
+    for heap in (*heaps, home.heap):
+        assert [heap.get(word, 0) for word in words] == [1, 2]
+    made = heaps[0].new(first.types[0], [3])
+    assert heaps[1].get(made, 0) == 3

@@ -5,6 +5,7 @@ A reference word is a multiple of 8, so it is neither null, nor an i31 (odd), no
 width, unsigned.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Final, final
 
@@ -14,6 +15,8 @@ from wadjet.engine.contract.traps import TrapCode, failure
 
 #: No array may be longer, whatever the limits say (2^27 elements fill a gigabyte).
 MAX_LENGTH: Final = 1 << 27
+#: Words are never used twice in the process, so that heaps can be joined.
+_words: Final = itertools.count(WORD, WORD)
 #: Bytes charged for an object besides its fields.
 HEADER: Final = 16
 
@@ -40,14 +43,13 @@ Give = Callable[[int], None]
 class Heap:
     """Objects by word. Nothing is freed but by `collect`."""
 
-    __slots__ = ("_give", "_next", "_objects", "_take", "_things", "allocated")
+    __slots__ = ("_give", "_objects", "_take", "_things", "allocated")
 
     def __init__(self, take: Take, give: Give) -> None:
         self._take = take
         self._give = give
         self._objects: dict[int, Object] = {}
         self._things: dict[int, object] = {}
-        self._next = WORD
         #: bytes allocated since the last collection
         self.allocated = 0
 
@@ -62,13 +64,13 @@ class Heap:
         if not self._take(size):
             raise failure(TrapCode.OUT_OF_MEMORY)
         self.allocated += size
-        word = self._word()
+        word = next(_words)
         self._objects[word] = Object(type_, fields, descriptor)
         return word
 
     def keep(self, thing: object) -> int:
         """The word of an exception or a continuation."""
-        word = self._word()
+        word = next(_words)
         self._things[word] = thing
         return word
 
@@ -76,10 +78,11 @@ class Heap:
         """What `keep` was given."""
         return self._things[word]
 
-    def _word(self) -> int:
-        word = self._next
-        self._next += WORD
-        return word
+    def join(self, other: "Heap") -> None:
+        """Make one heap of two: from now on both have all objects."""
+        self._objects.update(other._objects)
+        self._things.update(other._things)
+        other._objects, other._things = self._objects, self._things
 
     # -- using ------------------------------------------------------------------------------------
 

@@ -88,9 +88,10 @@ class Store:
         """Take over all that lives in an idle implicit store."""
         if VM_STORE.read(other.address, "owner"):
             raise Unlinkable("an import belongs to a store that is running")
-        if other._heap is not None and self._heap is not None:
-            raise Unlinkable("the imports belong to different stores, each with its own objects")
-        self._heap = self._heap or other._heap
+        if self._heap is None:
+            self._heap = other._heap
+        elif other._heap is not None:
+            self._heap.join(other._heap)
         for context, owner in list(other._owners.items()):
             self._owners[context] = owner
             owner.move(self)
