@@ -38,6 +38,7 @@ VM_THREAD: Final = Struct(
     activation="ptr",  # innermost VMActivation, or null outside any guest
     stack_low="ptr",  # guests must stay above this address
     pthread="i64",  # for pthread_kill
+    sample="ptr",  # where the last tap found it
     entries="i64",  # how often a guest was entered: tells a long run from many short ones
 )
 

@@ -21,7 +21,7 @@ from wadjet.core.validate.module import ValidModule
 from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE, ContextLayout
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.llvmtypes import llvm_type, result_type, zero
-from wadjet.engine.emit.settings import Settings
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.templates import TEMPLATES
 
 #: Where control comes from: block label, names of all locals, names of the values it carries.

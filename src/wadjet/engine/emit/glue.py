@@ -531,6 +531,8 @@ def _tick(platform: Platform) -> str:
     return f"""
 define hidden void @wj_on_tick(i32 %sig, ptr %info, ptr %uc) #2 {{
 {_guest_state(platform, "other")}
+  %sample.p = {_word("thread", "%t", "sample")}
+  store ptr %pc, ptr %sample.p
   %store.p = {_word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
   %interrupt.p = {_word("store", "%store", "interrupt")}

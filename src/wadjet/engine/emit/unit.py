@@ -10,7 +10,7 @@ from wadjet.engine.emit.calls import CALLS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit
 from wadjet.engine.emit.memory import MEMORY
-from wadjet.engine.emit.settings import Settings
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.tables import TABLES
 from wadjet.engine.emit.templates import TEMPLATES
 from wadjet.engine.emit.variables import VARIABLES

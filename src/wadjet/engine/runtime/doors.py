@@ -71,7 +71,7 @@ class Doors:
         """What Python calls: a builtin where machine code can convert the values."""
         method = self._symbol("enter", func.type)
         if not method:
-            return Function(func)
+            return Function.of(func)
         door = Door(func.address)
         door.func = func
         door.method = _MethodDef(func.name.encode(), method, _METH_FASTCALL, None)

@@ -60,7 +60,7 @@ class Machine:
         self._starts: list[int] = []
         self._pieces: dict[int, tuple[int, ref[NativeCode], int]] = {}
         self._lock = threading.RLock()
-        self.metronome: Final = Metronome(platform.tick)
+        self.metronome: Final = Metronome(platform.tick, self._on_sample)
         self._callbacks: list[Callable[[int, int, int], int]] = []
         self._key = self._make_key()
         self._set("code_low", self.arena.code)
@@ -163,16 +163,28 @@ class Machine:
             for address in addresses:
                 self._pieces.pop(address, None)
 
-    def frame_at(self, pc: int) -> Frame | None:
-        """The guest function that this program counter is in."""
+    def function_at(self, pc: int) -> "tuple[NativeCode, int] | None":
+        """The module and the index of the guest function that this program counter is in."""
         with self._lock:
             k = bisect_right(self._starts, pc) - 1
             if k < 0:
                 return None
             end, owner, index = self._pieces[self._starts[k]]
         code = owner()
-        if pc >= end or code is None:
+        return None if pc >= end or code is None else (code, index)
+
+    def _on_sample(self, pc: int) -> None:
+        found = self.function_at(pc)
+        if found is not None:
+            code, index = found
+            code.heat(index)
+
+    def frame_at(self, pc: int) -> Frame | None:
+        """The same as a line of a backtrace."""
+        found = self.function_at(pc)
+        if found is None:
             return None
+        code, index = found
         names = code.valid.module.names
         return Frame(names.module, index, names.funcs.get(index))
 

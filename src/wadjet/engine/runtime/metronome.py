@@ -8,6 +8,7 @@ does in Python code. Threads that come and go quickly are never tapped.
 import ctypes
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakValueDictionary
 
@@ -42,8 +43,10 @@ class _Watched:
 class Metronome:
     """Beats as long as there are threads that ever entered a guest."""
 
-    def __init__(self, signal: int) -> None:
+    def __init__(self, signal: int, sampled: Callable[[int], None]) -> None:
+        """`sampled` is told the program counters that taps found."""
         self._signal = signal
+        self._sampled = sampled
         self._threads: list[_Watched] = []
         self._limited: WeakValueDictionary[int, Store] = WeakValueDictionary()
         self._started = False
@@ -85,6 +88,10 @@ class Metronome:
             if not watched.thread.is_alive():
                 self._threads.remove(watched)
                 continue
+            sample = VM_THREAD.read(watched.address, "sample")
+            if sample:
+                VM_THREAD.write(watched.address, "sample", 0)
+                self._sampled(sample)
             activation = VM_THREAD.read(watched.address, "activation")
             if not activation:
                 watched.entries = -1

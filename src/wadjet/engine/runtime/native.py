@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+from wadjet.core.types import I32
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.layout import VM_FUNC, WORD
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.arena import Block
 from wadjet.engine.runtime.code import ModuleCode
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
 class NativeCode(ModuleCode):
     """Machine code of a module, made function by function by a subclass (the tier)."""
 
-    def __init__(self, valid: ValidModule, machine: Machine, doors: Doors) -> None:
+    def __init__(
+        self, valid: ValidModule, machine: Machine, doors: Doors, settings: Settings
+    ) -> None:
         super().__init__(valid)
+        self.settings: Final = settings
         self.machine: Final = machine
         self.doors: Final = doors
         self._imports = self.layout.func_imports
@@ -65,6 +70,15 @@ class NativeCode(ModuleCode):
             address: int = self._slots[slot]
             return address
 
+    def replace(self, image: bytes) -> None:
+        """Use better code for functions that have some already."""
+        loaded = self.machine.load(image, self.symbols)
+        with self._lock:
+            self._place(loaded)
+
+    def heat(self, index: int) -> None:
+        """A sample found a function (the index counts imports first) running."""
+
     def _place(self, loaded: Loaded) -> None:
         """Let everyone call what was loaded from now on."""
         self._pieces.append(loaded)
@@ -90,9 +104,10 @@ class NativeCode(ModuleCode):
         instance.store.open_doors(self.doors.host)
         self.machine.adopt(instance)
 
-    @abstractmethod
     def wants_guard(self, memory: int) -> bool:
         """Whether the code relies on the hardware to check accesses to a memory."""
+        type_ = self.valid.module.memory_types()[memory]
+        return self.settings.guards and type_.limits.addr is I32 and type_.page_log2 == 16
 
     def call(self, instance: "Instance", func_index: int, args: Sequence[int]) -> list[int]:
         """Run a defined function on raw values."""

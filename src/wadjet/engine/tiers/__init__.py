@@ -17,10 +17,14 @@ def compile_module(valid: "ValidModule", tier: str = "auto") -> "ModuleCode":
     """A module's code in a tier. Tiers are imported when first asked for."""
     if tier not in TIERS:
         raise Error(f"unknown tier {tier!r}; known are {', '.join(TIERS)}")
-    if tier == "optimizing" or (tier == "auto" and find_spec("llvmlite") is not None):
+    if tier == "optimizing":
         from wadjet.engine.tiers.optimizing import OptimizingCode
 
         return OptimizingCode(valid)
+    if tier == "auto" and find_spec("llvmlite") is not None:
+        from wadjet.engine.tiers.auto import AutoCode
+
+        return AutoCode(valid)
     from wadjet.engine.tiers.interpreter import InterpreterCode
 
     return InterpreterCode(valid)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import final
 
-from wadjet.core.types import I32
 from wadjet.core.validate import ValidModule
-from wadjet.engine.emit.settings import Settings
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.unit import emit
 from wadjet.engine.llvm.compile import FULL, compile_text
 from wadjet.engine.llvm.target import host_target
@@ -18,15 +17,9 @@ class OptimizingCode(NativeCode):
     """A module whose functions are compiled one by one at LLVM's full level."""
 
     def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
-        super().__init__(valid, *native_machine())
-        self.settings = Settings() if settings is None else settings
+        super().__init__(valid, *native_machine(), Settings() if settings is None else settings)
 
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile."""
         indices = [slot + self.layout.func_imports for slot in slots]
         return compile_text(emit(self.valid, indices, self.settings), host_target(), FULL)
-
-    def wants_guard(self, memory: int) -> bool:
-        """All memories of 32-bit addresses and ordinary pages."""
-        type_ = self.valid.module.memory_types()[memory]
-        return self.settings.guards and type_.limits.addr is I32 and type_.page_log2 == 16

@@ -57,7 +57,7 @@ def _struct_set(unit: Unit, imm: tuple[int, int]) -> Work:
 
 def _get_desc(unit: Unit, _index: int) -> Work:
     heap = unit.heap
-    return lambda word: heap.descriptor(require(word, TrapCode.NULL_STRUCTURE))
+    return lambda word: heap.descriptor(require(word, TrapCode.NULL_REFERENCE))
 
 
 def _widener(field: FieldType) -> Callable[[int], int]:

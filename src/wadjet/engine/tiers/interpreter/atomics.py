@@ -52,13 +52,15 @@ def _modify(read: Work, write: Work, operation: Work) -> Work:
     return rmw
 
 
-def _compare_exchange(read: Work, write: Work) -> Work:
-    """cmpxchg: replace the value if it is the expected one; the old value."""
+def _compare_exchange(read: Work, write: Work, size: int) -> Work:
+    """cmpxchg: replace the value if it is the expected one, of which only `size` bytes count; the
+    old value."""
+    mask = (1 << 8 * size) - 1
 
     def cmpxchg(address: int, expected: int, value: int) -> int:
         with _lock:
             old: int = read(address)
-            if old == expected:
+            if old == expected & mask:
                 write(address, value)
         return old
 
@@ -76,7 +78,7 @@ def _access(row: Row) -> Maker:
         read = load(window, arg.offset, size)
         write = store(window, arg.offset, size, cut=True)
         if verb == "rmw" and name == "cmpxchg":
-            work = _compare_exchange(read, write)
+            work = _compare_exchange(read, write, size)
         elif verb == "rmw" and name == "xchg":
             work = _modify(read, write, lambda _old, operand: operand)
         elif verb == "rmw":

@@ -204,7 +204,7 @@ def _emit(p: Preparation, act: Act, results: int) -> None:
 def _suspend(p: Preparation, _i: int, index: int) -> None:
     tag, arity = p.unit.instance.tags[index], p.unit.tag_arity(index)
     p.height -= arity
-    comp = tag.type.comp
+    comp = tag.deftype.comp
     assert isinstance(comp, FuncType), "a tag has a function type"
     _emit(p, _suspension(tag, arity, p.unit.heap), len(comp.results))
 

@@ -45,7 +45,7 @@ def throw_ref(unit: Unit) -> Work:
 
 
 def _parameters(tag: Tag) -> FuncType:
-    comp = tag.type.comp
+    comp = tag.deftype.comp
     assert isinstance(comp, FuncType), "a tag has a function type"
     return comp
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from wadjet.core.opcodes import Op
 from wadjet.core.subtyping import close_ref, match_ref, top
-from wadjet.core.types import FUNC, DefType, HeapType, RefType, ref
+from wadjet.core.types import EXTERN, FUNC, DefType, HeapType, RefType, ref
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.tiers.interpreter.unit import Plain, Unit, Work
 
@@ -75,13 +75,14 @@ def tester(unit: Unit, type_: RefType) -> Test:
         find = _func_type(unit)
     known: dict[HeapType, bool] = {}
     nullable = target.nullable
-    # a host reference is what its hierarchy is, no more
+    # what comes from the host, or has gone to it, is what its hierarchy is and no more
     hosted = match_ref(ref(False, root.heap, shared=root.shared), target)
+    external = root.heap is EXTERN
 
     def test(word: int) -> bool:
         if word == 0:
             return nullable
-        if word & 3 == 2:
+        if external or word & 3 == 2:
             return hosted
         found = find(word)
         answer = known.get(found)

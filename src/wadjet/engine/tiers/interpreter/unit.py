@@ -86,7 +86,7 @@ class Unit:
 
     def tag_arity(self, index: int) -> int:
         """How many values an exception with this tag carries."""
-        comp = self.instance.tags[index].type.comp
+        comp = self.instance.tags[index].deftype.comp
         assert isinstance(comp, FuncType), "a tag has a function type"
         return len(comp.params)
 

@@ -1,0 +1,77 @@
+"""The tier that decides for itself: quick code first, optimised code where it pays.
+
+A function is compiled when it is first called. If it has loops and optimising it is cheap enough,
+it is optimised at once, as long as all such compiles together stay within a small budget: short
+programs then run optimised code from the start. Everything else gets quick code; the metronome's
+samples tell which functions are hot, and those are optimised in the background.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, final
+
+from wadjet.core.validate import ValidModule
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.unit import emit
+from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
+from wadjet.engine.llvm.target import host_target
+from wadjet.engine.runtime.native import NativeCode
+from wadjet.engine.tiers.background import background
+from wadjet.engine.tiers.native import native_machine
+
+#: Seconds that a module's calls may wait for the optimiser, all together.
+BUDGET: Final = 0.5
+#: Seconds that optimising takes per instruction, roughly, and what one call may wait at most.
+_COST: Final = 60e-6
+_MOST: Final = 0.15
+
+Compile = Callable[[str, int], bytes | None]
+
+
+@final
+class AutoCode(NativeCode):
+    """A module whose functions are compiled quickly at first, and well when they prove hot."""
+
+    def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
+        super().__init__(valid, *native_machine(), Settings() if settings is None else settings)
+        self._spent = 0.0
+        #: slots whose code is optimised, or will be
+        self._hot: set[int] = set()
+
+    def build(self, slots: Sequence[int]) -> bytes:
+        """Emit and compile, at the level that the policy says."""
+        text = self._emit(slots)
+        level = QUICK
+        if all(map(self._deserves, slots)):
+            level = FULL
+            self._hot.update(slots)
+        start = time.perf_counter()
+        image = compile_text(text, host_target(), level)
+        if level == FULL:
+            self._spent += time.perf_counter() - start
+        return image
+
+    def _emit(self, slots: Sequence[int]) -> str:
+        return emit(self.valid, [s + self.layout.func_imports for s in slots], self.settings)
+
+    def _deserves(self, slot: int) -> bool:
+        """Whether to optimise before the first call."""
+        cost = len(self.valid.module.codes[slot].body) * _COST
+        return (
+            cost <= _MOST
+            and self._spent + cost <= BUDGET
+            and bool(self.valid.facts(slot).assigned)
+        )
+
+    def heat(self, index: int) -> None:
+        """A sample found this function running."""
+        slot = index - self.layout.func_imports
+        if slot not in self._hot:
+            self._hot.add(slot)
+            background().submit(self, slot)
+
+    def optimize(self, slot: int, compile_: Compile) -> None:
+        """Replace a function's quick code (called in the background)."""
+        image = compile_(self._emit([slot]), FULL)
+        if image is not None:
+            self.replace(image)
