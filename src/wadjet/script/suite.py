@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from wadjet.base.errors import Error
-from wadjet.core.features import DEFAULT, Features
+from wadjet.core.features import DEFAULT, Features, parse_features
 from wadjet.script.parse import parse_script
 from wadjet.script.run import Result, Settings, run_script
 
-#: folder → features that its files need, or (with a minus) know nothing of
+#: folder → the features that its files were written for, as `parse_features` reads them
 _FOLDERS: Final[dict[str, str]] = {
     "custom-page-sizes": "custom-page-sizes",
     "custom-descriptors": "custom-descriptors",
@@ -20,9 +20,8 @@ _FOLDERS: Final[dict[str, str]] = {
     "shared-everything-threads": "shared-everything-threads",
     "rounding-mode-control": "rounding-variants",
     "legacy": "legacy-exceptions",
-    # written before memories had 64-bit addresses and before there were several
-    "threads": "-memory64 -multi-memory",
-    "threads-main": "-memory64 -multi-memory",
+    "threads": "wasm1,threads",
+    "threads-main": "wasm2,threads",
 }
 #: folders whose modules import what no host offers: they are validated and no more
 _STATIC: Final = frozenset({"shared-everything-threads"})
@@ -44,16 +43,14 @@ class FileResult:
 
 def settings_for(path: Path, tier: str, features: Features | None = None) -> Settings:
     """How a script is to be run, by the folders it lies in; `features` overrides what they say."""
-    folders = set(path.resolve().parts[:-1])
+    folders = path.resolve().parts[:-1]
     chosen = DEFAULT
-    for folder, words in _FOLDERS.items():
-        if folder in folders:
-            for word in words.split():
-                name = word.removeprefix("-")
-                chosen = chosen - {name} if word != name else chosen | {name}
+    for folder in dict.fromkeys(reversed(folders)):
+        if folder in _FOLDERS:
+            chosen = parse_features(_FOLDERS[folder])
     if features is not None:
         chosen = features
-    return Settings(tier, chosen, instantiate=folders.isdisjoint(_STATIC))
+    return Settings(tier, chosen, instantiate=_STATIC.isdisjoint(folders))
 
 
 def run_file(path: Path, tier: str = "auto", features: Features | None = None) -> FileResult:

@@ -438,10 +438,8 @@ class ModuleParser(BodyParser):
         made = Elem(_FUNCS, "passive", [], place=place)
         if self.take("declare"):
             made.mode = "declarative"
-        elif self.opens("table"):
-            self.at += 2
-            made.table = self.tables.index(self)
-            self.expect(")")
+        elif (found := self._home("table", self.tables)) is not None:
+            made.table = found
             made.mode, made.offset = "active", self._wrapped("offset")
         elif self.texts[self.at] == "(" and not self.is_reftype():
             made.mode, made.offset = "active", self._wrapped("offset")
@@ -453,6 +451,18 @@ class ModuleParser(BodyParser):
                 raise self.unexpected("func or a reference type")
             made.items = self._func_items(_FUNCS)
         self.made.elems.append(made)
+
+    def _home(self, word: str, space: Space) -> int | None:
+        """`(table x)` or `(memory x)` of a segment; the first edition wrote the number alone."""
+        if self.opens(word):
+            self.at += 2
+            index = space.index(self)
+            self.expect(")")
+            return index
+        first = self.texts[self.at][:1]
+        if first.isdecimal() and "bulk-memory" not in self.features:
+            return space.index(self)
+        return None
 
     def _ends_or_index(self) -> bool:
         return self.texts[self.at] == ")" or self.is_index()
@@ -483,10 +493,9 @@ class ModuleParser(BodyParser):
         place = self.starts[self.at - 2]
         self.identifier()
         made = Data("passive", b"", place=place)
-        if self.opens("memory"):
-            self.at += 2
-            made.memory = self.memories.index(self)
-            self.expect(")")
+        found = self._home("memory", self.memories)
+        if found is not None:
+            made.memory = found
             made.mode, made.offset = "active", self._wrapped("offset")
         elif self.texts[self.at] == "(" and self.texts[self.at + 1] not in _DATA_NUMBERS:
             made.mode, made.offset = "active", self._wrapped("offset")
