@@ -1,0 +1,26 @@
+"""`wadjet parse`: text → binary."""
+
+from argparse import ArgumentParser, Namespace
+
+from wadjet.cli.common import (
+    Command, add_features, add_output, chosen_features, read_input, read_module, write_output,
+)  # fmt: skip
+from wadjet.core.binary import encode
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a module in text; - is standard input")
+    add_output(parser, "standard output, in a pipe")
+    parser.add_argument(
+        "--no-names", action="store_true", help="write no name section for identifiers"
+    )
+    add_features(parser, "all")
+
+
+def _run(args: Namespace) -> int:
+    module = read_module(args.file, read_input(args.file), chosen_features(args))
+    write_output(encode(module, names=not args.no_names), args.output)
+    return 0
+
+
+COMMAND = Command("parse", "Translate a module in text to binary.", _options, _run)
