@@ -6,52 +6,59 @@ width, unsigned.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, MutableSet, Sequence
 from typing import Final, final
 
-from wadjet.core.types import EXN, EXTERN, I31, AbsHeap, DefType
+from wadjet.core.types import (
+    EXN, EXTERN, I31, AbsHeap, ArrayType, DefType, RefType, StructType,
+)  # fmt: skip
 from wadjet.engine.contract.layout import WORD
 from wadjet.engine.contract.traps import TrapCode, failure
 
 #: No array may be longer, whatever the limits say (2^27 elements fill a gigabyte).
 MAX_LENGTH: Final = 1 << 27
-#: Words are never used twice in the process, so that heaps can be joined.
-_words: Final = itertools.count(WORD, WORD)
+#: Words are never used twice in the process, so that heaps can be joined. They are so large that
+#: few numbers can be taken for one: see `Heap.collect`.
+_words: Final = itertools.count(1 << 40, WORD)
 #: Bytes charged for an object besides its fields.
 HEADER: Final = 16
+#: The least number of bytes between two collections.
+_PERIOD: Final = 4 << 20
 
 
 @final
 class Object:
     """A struct or an array: its type, its fields or elements, the word of its descriptor."""
 
-    __slots__ = ("descriptor", "fields", "marked", "type")
+    __slots__ = ("descriptor", "fields", "type")
 
     def __init__(self, type_: DefType, fields: list[int], descriptor: int) -> None:
         self.type: Final = type_
         self.fields: Final = fields
         self.descriptor: Final = descriptor
-        self.marked = False
 
 
 #: Bytes in, whether they may be had; and bytes back (see `Budget`).
 Take = Callable[[int], bool]
 Give = Callable[[int], None]
+#: The words that a kept thing refers to.
+References = Callable[[], Iterable[int]]
 
 
 @final
 class Heap:
     """Objects by word. Nothing is freed but by `collect`."""
 
-    __slots__ = ("_give", "_objects", "_take", "_things", "allocated")
+    __slots__ = ("_allocated", "_give", "_objects", "_patience", "_take", "_things")
 
     def __init__(self, take: Take, give: Give) -> None:
         self._take = take
         self._give = give
         self._objects: dict[int, Object] = {}
-        self._things: dict[int, object] = {}
-        #: bytes allocated since the last collection
-        self.allocated = 0
+        self._things: dict[int, tuple[object, References]] = {}
+        #: bytes allocated since the last collection, and how many may be before the next
+        self._allocated = 0
+        self._patience = _PERIOD
 
     # -- making -----------------------------------------------------------------------------------
 
@@ -63,20 +70,21 @@ class Heap:
         size = HEADER + WORD * len(fields)
         if not self._take(size):
             raise failure(TrapCode.OUT_OF_MEMORY)
-        self.allocated += size
+        self._allocated += size
         word = next(_words)
         self._objects[word] = Object(type_, fields, descriptor)
         return word
 
-    def keep(self, thing: object) -> int:
-        """The word of an exception or a continuation."""
+    def keep(self, thing: object, references: References) -> int:
+        """The word of an exception or a continuation. `references` tells what words it holds."""
         word = next(_words)
-        self._things[word] = thing
+        self._things[word] = thing, references
+        self._allocated += HEADER
         return word
 
     def thing(self, word: int) -> object:
         """What `keep` was given."""
-        return self._things[word]
+        return self._things[word][0]
 
     def join(self, other: "Heap") -> None:
         """Make one heap of two: from now on both have all objects."""
@@ -126,3 +134,58 @@ class Heap:
             return EXTERN
         found = self._objects.get(word)
         return EXN if found is None else found.type
+
+    # -- freeing ----------------------------------------------------------------------------------
+
+    @property
+    def wants_collection(self) -> bool:
+        """Has so much been allocated that it is time to look for garbage?"""
+        return self._allocated >= self._patience
+
+    def collect(self, roots: Iterable[int]) -> None:
+        """Free what no root leads to.
+
+        `roots` are all the raw values that a guest may still use. They need not be references:
+        a number that looks like one only keeps something alive for longer.
+        """
+        live = self._reachable(roots)
+        freed = kept = 0
+        for word, found in list(self._objects.items()):
+            size = HEADER + WORD * len(found.fields)
+            if word in live:
+                kept += size
+            else:
+                del self._objects[word]
+                freed += size
+        for word in self._things.keys() - live:
+            del self._things[word]
+        self._give(freed)
+        self._allocated = 0
+        self._patience = max(_PERIOD, kept)
+
+    def _reachable(self, roots: Iterable[int]) -> MutableSet[int]:
+        objects, things = self._objects, self._things
+        live: MutableSet[int] = set()
+        pending = list(roots)
+        while pending:
+            word = pending.pop()
+            if word in live:
+                continue
+            found = objects.get(word)
+            if found is not None:
+                live.add(word)
+                pending.append(found.descriptor)
+                if _holds_references(found.type):
+                    pending.extend(found.fields)
+            elif word in things:
+                live.add(word)
+                pending.extend(things[word][1]())
+        return live
+
+
+def _holds_references(type_: DefType) -> bool:
+    """May objects of this type refer to others?"""
+    comp = type_.comp
+    if isinstance(comp, StructType):
+        return any(isinstance(field.storage, RefType) for field in comp.fields)
+    return isinstance(comp, ArrayType) and isinstance(comp.field.storage, RefType)

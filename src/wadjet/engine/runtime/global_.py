@@ -2,14 +2,15 @@
 
 from typing import Final, final
 
-from wadjet.core.types import V128, GlobalType, NumType
+from wadjet.core.types import V128, GlobalType, NumType, RefType
 from wadjet.engine.contract.layout import CELL, Block, octets
+from wadjet.engine.gc.holders import Holder, register
 
 _MASK64: Final = (1 << 64) - 1
 
 
 @final
-class Global:
+class Global(Holder):
     """A global instance. `address` is that of its cell; its type is closed."""
 
     __slots__ = ("__weakref__", "_cell", "_wide", "address", "type")
@@ -23,6 +24,12 @@ class Global:
         self._wide: Final = type_.value is V128
         self._cell: Final = octets(self.address, CELL, block).cast("I" if narrow else "Q")
         self.set_raw(raw)
+        if isinstance(type_.value, RefType):
+            register(self)
+
+    def held(self) -> list[int]:
+        """Its reference, for collections."""
+        return [self.get_raw()]
 
     def get_raw(self) -> int:
         """The value's bit pattern."""

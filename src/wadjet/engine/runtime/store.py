@@ -161,6 +161,10 @@ class Store:
         """The object behind a word that `extern` made."""
         return None if word == 0 else self._objects[word]
 
+    def referred(self) -> list[int]:
+        """The words that Python code has handles of."""
+        return list(self._refs)
+
     def ref(self, word: int) -> Ref:
         """The handle of a guest object, the same as long as somebody holds it."""
         found = self._refs.get(word)

@@ -6,6 +6,7 @@ from typing import Final, final
 from wadjet.core.types import Limits, TableType
 from wadjet.engine.contract.layout import VM_TABLE, WORD, Block, words
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.budget import Budget
 from wadjet.engine.runtime.pages import reserve
 
@@ -14,7 +15,7 @@ MAX_ELEMENTS: Final = 10_000_000
 
 
 @final
-class Table:
+class Table(Holder):
     """A table instance of reference words. `address` is that of its VMTable.
 
     Its type is closed: it means the same in every module. Indices and counts are unsigned; what
@@ -49,6 +50,11 @@ class Table:
         VM_TABLE.write(self.address, "length", length)
         if init:
             self.fill(0, init, length)
+        register(self)
+
+    def held(self) -> list[int]:
+        """Its references, for collections."""
+        return self.words.tolist()
 
     @property
     def type(self) -> TableType:

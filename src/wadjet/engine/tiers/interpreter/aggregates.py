@@ -190,20 +190,24 @@ def _init_elem(unit: Unit, imm: tuple[int, int]) -> Work:
 
 
 AGGREGATES: Final[dict[int, Plain]] = {
-    Op.STRUCT_NEW: Plain(None, 1, _new(aggregates.new_struct), _field_count),
-    Op.STRUCT_NEW_DEFAULT: Plain(0, 1, _new(aggregates.new_default_struct)),
-    Op.STRUCT_NEW_DESC: Plain(None, 1, _new(aggregates.new_struct_desc), _field_count_desc),
-    Op.STRUCT_NEW_DEFAULT_DESC: Plain(1, 1, _new(aggregates.new_default_struct_desc)),
+    Op.STRUCT_NEW: Plain(None, 1, _new(aggregates.new_struct), _field_count, allocates=True),
+    Op.STRUCT_NEW_DEFAULT: Plain(0, 1, _new(aggregates.new_default_struct), allocates=True),
+    Op.STRUCT_NEW_DESC: Plain(
+        None, 1, _new(aggregates.new_struct_desc), _field_count_desc, allocates=True
+    ),
+    Op.STRUCT_NEW_DEFAULT_DESC: Plain(
+        1, 1, _new(aggregates.new_default_struct_desc), allocates=True
+    ),
     Op.STRUCT_GET: Plain(1, 1, _struct_get),
     Op.STRUCT_GET_S: Plain(1, 1, _struct_get_s),
     Op.STRUCT_GET_U: Plain(1, 1, _struct_get),
     Op.STRUCT_SET: Plain(2, 0, _struct_set),
     Op.REF_GET_DESC: Plain(1, 1, _get_desc),
-    Op.ARRAY_NEW: Plain(2, 1, _new(aggregates.new_array)),
-    Op.ARRAY_NEW_DEFAULT: Plain(1, 1, _new(aggregates.new_default_array)),
-    Op.ARRAY_NEW_FIXED: Plain(None, 1, _fixed, _fixed_count),
-    Op.ARRAY_NEW_DATA: Plain(2, 1, _new_data),
-    Op.ARRAY_NEW_ELEM: Plain(2, 1, _new_elem),
+    Op.ARRAY_NEW: Plain(2, 1, _new(aggregates.new_array), allocates=True),
+    Op.ARRAY_NEW_DEFAULT: Plain(1, 1, _new(aggregates.new_default_array), allocates=True),
+    Op.ARRAY_NEW_FIXED: Plain(None, 1, _fixed, _fixed_count, allocates=True),
+    Op.ARRAY_NEW_DATA: Plain(2, 1, _new_data, allocates=True),
+    Op.ARRAY_NEW_ELEM: Plain(2, 1, _new_elem, allocates=True),
     Op.ARRAY_GET: Plain(2, 1, _array_get),
     Op.ARRAY_GET_S: Plain(2, 1, _array_get_s),
     Op.ARRAY_GET_U: Plain(2, 1, _array_get),

@@ -14,7 +14,7 @@ from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.heap import Heap
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.tiers.interpreter.exceptions import Thrown
-from wadjet.engine.tiers.interpreter.fibers import Continuation, Fiber, Handlers
+from wadjet.engine.tiers.interpreter.fibers import Continuation, Fiber, Handlers, keep
 from wadjet.engine.tiers.interpreter.preparation import Preparation, Rule
 from wadjet.engine.tiers.interpreter.references import require
 from wadjet.engine.tiers.interpreter.steps import SWITCH
@@ -48,7 +48,7 @@ def _new(unit: Unit, _type: int) -> Work:
     def new(word: int) -> int:
         callee = unit.callee_at(require(word, TrapCode.NULL_FUNCTION))
         fiber = Fiber()
-        return unit.heap.keep(Continuation(fiber, fiber, callee, []))
+        return keep(unit.heap, Continuation(fiber, fiber, callee, []))
 
     return new
 
@@ -57,7 +57,7 @@ def _bind(unit: Unit, _types: tuple[int, int]) -> Work:
     def bind(*operands: int) -> int:
         *args, word = operands
         old = _continuation(unit.heap, word)
-        return unit.heap.keep(Continuation(old.top, old.root, old.callee, old.args + args))
+        return keep(unit.heap, Continuation(old.top, old.root, old.callee, old.args + args))
 
     return bind
 
@@ -138,7 +138,7 @@ def _suspension(tag: Tag, arity: int, heap: Heap) -> Act:
         block = next(b for t, b in root.handlers if t is tag and b is not None)
         callee, _, locals_, stack = run.fiber.frames.pop()
         stack += args
-        stack.append(heap.keep(Continuation(top, root, None, [])))
+        stack.append(keep(heap, Continuation(top, root, None, [])))
         run.fiber.frames.append((callee, block, locals_, stack))
 
     return suspend
@@ -176,7 +176,7 @@ def _switching(tag: Tag, arity: int, heap: Heap) -> Act:
         target = _continuation(heap, stack.pop())
         args = _pop(stack, arity)
         root = _leave(run, tag, switch=True)
-        args.append(heap.keep(Continuation(top, root, None, [])))
+        args.append(keep(heap, Continuation(top, root, None, [])))
         _enter(run, target, root.handlers)
         _go_on(run, target, args)
 
@@ -253,8 +253,8 @@ def _switch(p: Preparation, _i: int, imm: tuple[int, int]) -> None:
 
 
 CONTINUATIONS: Final[dict[int, Plain]] = {
-    Op.CONT_NEW: Plain(1, 1, _new),
-    Op.CONT_BIND: Plain(None, 1, _bind, _bound),
+    Op.CONT_NEW: Plain(1, 1, _new, allocates=True),
+    Op.CONT_BIND: Plain(None, 1, _bind, _bound, allocates=True),
 }
 SWITCHES: Final[dict[int, Rule]] = {
     Op.SUSPEND: _suspend,

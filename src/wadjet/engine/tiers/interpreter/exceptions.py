@@ -23,6 +23,10 @@ class Thrown(WasmException):
         self.word = 0
         self.origin = origin
 
+    def held(self) -> list[int]:
+        """Its arguments, for collections."""
+        return self.raw
+
 
 def thrower(tag: Tag) -> Work:
     """throw: a function of the tag's arguments."""

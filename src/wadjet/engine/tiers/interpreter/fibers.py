@@ -1,8 +1,10 @@
 """Stacks of frames, and continuations: stacks that wait to go on (stack switching)."""
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.heap import Heap
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.tiers.interpreter.steps import Block, Callee, Frame
 
@@ -26,6 +28,12 @@ class Fiber:
         self.handlers: Handlers = []
         self.base = base
         self.used = 0
+
+    def held(self) -> Iterator[int]:
+        """The values in its frames."""
+        for _, _, locals_, stack in self.frames:
+            yield from locals_
+            yield from stack
 
 
 @final
@@ -57,3 +65,15 @@ class Continuation:
             assert parent is not None, "the root is an ancestor of the top"
             chain.append(parent)
         return chain[::-1]
+
+    def held(self) -> Iterator[int]:
+        """The values that it waits with."""
+        yield from self.args
+        if not self.consumed:
+            for fiber in self.fibers():
+                yield from fiber.held()
+
+
+def keep(heap: Heap, continuation: Continuation) -> int:
+    """The word of a continuation."""
+    return heap.keep(continuation, continuation.held)

@@ -8,7 +8,8 @@ from wadjet.core.opcodes import Op
 from wadjet.core.types import FuncType
 from wadjet.core.validate.facts import Facts
 from wadjet.engine.tiers.interpreter.steps import (
-    APPLY, BINARY, JUMP, MOVE, NULLARY, RETURN, SINK, STORE, TERNARY, UNARY, Block, Region,
+    ALLOCATE, APPLY, BINARY, JUMP, MOVE, NULLARY, RETURN, SINK, STORE, TERNARY, UNARY, Block,
+    Region,
 )  # fmt: skip
 from wadjet.engine.tiers.interpreter.unit import Unit, Work
 
@@ -81,10 +82,10 @@ class Preparation:
         self.emit(kind, a, b)
         self.block = None
 
-    def compute(self, work: Work, operands: int, results: int) -> None:
+    def compute(self, work: Work, operands: int, results: int, *, allocates: bool = False) -> None:
         """Add a step that computes."""
-        kind = _KINDS.get((operands, results), APPLY)
-        self.emit(kind, work, (operands, results) if kind == APPLY else None)
+        kind = ALLOCATE if allocates else _KINDS.get((operands, results), APPLY)
+        self.emit(kind, work, (operands, results))
         self.height += results - operands
 
     def new_block(self) -> Block:

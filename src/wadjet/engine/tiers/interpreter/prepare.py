@@ -70,7 +70,8 @@ def _compute(p: Preparation, op: int, imm: Any) -> None:
         if count is None:
             assert found.count is not None
             count = found.count(p.unit, imm)
-        p.compute(found.make(p.unit, imm), count, found.results)
+        work = found.make(p.unit, imm)
+        p.compute(work, count, found.results, allocates=found.allocates)
         return
     params, results = row(op).params, row(op).results
     assert params is not None, "numeric rows tell their effect"

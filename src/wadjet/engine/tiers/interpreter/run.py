@@ -5,6 +5,7 @@ nest is a matter of `Limits.stack`, tail calls take no room, and a stack can be 
 continuation.
 """
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from wadjet.base.errors import Exhaustion, Trap, WasmException
@@ -12,15 +13,16 @@ from wadjet.base.errors import Frame as Place
 from wadjet.engine.contract.layout import VM_STORE
 from wadjet.engine.contract.machine import MAX_FRAMES
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.holders import all_held
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers.interpreter.active import ACTIVE
 from wadjet.engine.tiers.interpreter.exceptions import Thrown, enter_guest, leave_guest
 from wadjet.engine.tiers.interpreter.fibers import Fiber
 from wadjet.engine.tiers.interpreter.prepare import prepare
 from wadjet.engine.tiers.interpreter.steps import (
-    APPLY, BINARY, BR_IF, BR_ON, BR_TABLE, BR_UNLESS, CALL, CALL_VIA, CHECK, CONST, DROP, HOST,
-    JUMP, LOCAL_GET, LOCAL_SET, LOCAL_TEE, MOVE, NULLARY, RETURN, RETURN_CALL, SINK, STOP, STORE,
-    SWITCH, TERNARY, TRANSFERS, UNARY, Block, Callee, Clause, Frame,
+    ALLOCATE, APPLY, BINARY, BR_IF, BR_ON, BR_TABLE, BR_UNLESS, CALL, CALL_VIA, CHECK, CONST, DROP,
+    HOST, JUMP, LOCAL_GET, LOCAL_SET, LOCAL_TEE, MOVE, NULLARY, RETURN, RETURN_CALL, SINK, STOP,
+    STORE, SWITCH, TERNARY, TRANSFERS, UNARY, Block, Callee, Clause, Frame,
 )  # fmt: skip
 from wadjet.engine.tiers.interpreter.unit import Unit, Work
 
@@ -116,6 +118,8 @@ class Run:
                                 del stack[a : len(stack) - b]
                             elif kind == APPLY:
                                 _apply(stack, a, b)
+                            elif kind == ALLOCATE:
+                                self.allocate(locals_, stack, a, b)
                             elif kind == HOST:
                                 stack += a(locals_)
                         elif kind == BR_IF:
@@ -226,6 +230,40 @@ class Run:
             address = self.store.address
             VM_STORE.write(address, "fuel", VM_STORE.read(address, "fuel") + ticks)
 
+    # -- the heap ---------------------------------------------------------------------------------
+
+    def allocate(
+        self, locals_: list[int], stack: list[int], work: Work, shape: tuple[int, int]
+    ) -> None:
+        """A step that makes an object; `locals_` and `stack` are those of the frame that runs.
+
+        Garbage is collected when it is time, or where there is no room, while the operands are
+        still on the stack.
+        """
+        heap = self.store.heap
+        if heap.wants_collection:
+            heap.collect(self.roots(locals_, stack))
+        args = stack[len(stack) - shape[0] :]
+        try:
+            word = work(*args)
+        except Exhaustion:
+            heap.collect(self.roots(locals_, stack))
+            word = work(*args)
+        del stack[len(stack) - shape[0] :]
+        stack.append(word)
+
+    def roots(self, locals_: list[int], stack: list[int]) -> Iterator[int]:
+        """Every value that a guest of the store may still use."""
+        yield from locals_
+        yield from stack
+        for run in ACTIVE[self.store.address]:
+            fiber: Fiber | None = run.fiber
+            while fiber is not None:
+                yield from fiber.held()
+                fiber = fiber.parent
+        yield from self.store.referred()
+        yield from all_held()
+
     # -- unwinding --------------------------------------------------------------------------------
 
     def save(self, frame: Frame) -> None:
@@ -260,7 +298,7 @@ class Run:
             stack += error.raw
         if clause.with_ref:
             if error.word == 0:
-                error.word = self.store.heap.keep(error)
+                error.word = self.store.heap.keep(error, error.held)
             stack.append(error.word)
 
     def backtrace(self) -> tuple[Place, ...]:

@@ -28,23 +28,24 @@ SINK: Final = 8  # one operand, no result
 DROP: Final = 9  # pop
 TERNARY: Final = 10  # three operands, one result
 APPLY: Final = 11  # b = (number of operands, number of results)
-HOST: Final = 12  # call the Python function a with the locals as its arguments
-MOVE: Final = 13  # keep a values at the bottom and b at the top, drop what is between
-CHECK: Final = 14  # a safe point, which costs a ticks
+ALLOCATE: Final = 12  # the same, of what makes an object: the garbage may be collected first
+HOST: Final = 13  # call the Python function a with the locals as its arguments
+MOVE: Final = 14  # keep a values at the bottom and b at the top, drop what is between
+CHECK: Final = 15  # a safe point, which costs a ticks
 #: Steps from here on transfer control, or may.
-TRANSFERS: Final = 15
-BR_IF: Final = 15  # pop; if it is not zero, go to a
-JUMP: Final = 16  # go to a
-BR_UNLESS: Final = 17  # pop; if it is zero, go to a
-CALL: Final = 18  # call a; b is where it returns to
-RETURN: Final = 19  # leave with a values
-CALL_VIA: Final = 20  # call what a makes of the top of the stack; b is where it returns to
-BR_TABLE: Final = 21  # pop an index into the blocks a; b is the default
-BR_ON: Final = 22  # if a(stack) says so, go to b
-RETURN_CALL: Final = 23  # call a in place of this function
-RETURN_CALL_VIA: Final = 24  # the same with what a makes of the top of the stack
-SWITCH: Final = 25  # save this frame (it resumes at b), then let a rearrange the fibers
-STOP: Final = 26  # trap with code a
+TRANSFERS: Final = 16
+BR_IF: Final = 16  # pop; if it is not zero, go to a
+JUMP: Final = 17  # go to a
+BR_UNLESS: Final = 18  # pop; if it is zero, go to a
+CALL: Final = 19  # call a; b is where it returns to
+RETURN: Final = 20  # leave with a values
+CALL_VIA: Final = 21  # call what a makes of the top of the stack; b is where it returns to
+BR_TABLE: Final = 22  # pop an index into the blocks a; b is the default
+BR_ON: Final = 23  # if a(stack) says so, go to b
+RETURN_CALL: Final = 24  # call a in place of this function
+RETURN_CALL_VIA: Final = 25  # the same with what a makes of the top of the stack
+SWITCH: Final = 26  # save this frame (it resumes at b), then let a rearrange the fibers
+STOP: Final = 27  # trap with code a
 
 Step = tuple[int, Any, Any]
 

@@ -1,12 +1,13 @@
 """An instance as the interpreter sees it: memories as views, functions as callees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, final
 
 from wadjet.core.body import BlockType
 from wadjet.core.types import FuncType, NumType, ValType
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.heap import Heap
+from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.func import Func, WasmFunc
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.memory import Memory
@@ -35,11 +36,12 @@ class Window:
 
 
 @final
-class Unit:
+class Unit(Holder):
     """What the steps of one instance's functions are made from."""
 
     __slots__ = (
-        "_by_address", "_callees", "address_types", "instance", "table_types", "windows",
+        "__weakref__", "_by_address", "_callees", "address_types", "instance", "table_types",
+        "windows",
     )  # fmt: skip
 
     def __init__(self, instance: Instance) -> None:
@@ -52,6 +54,13 @@ class Unit:
         count = len(instance.func_imports) + len(module.funcs)
         self._callees: Final[list[Callee | None]] = [None] * count
         self._by_address: Final[dict[int, Callee]] = {}
+        if module.elems:
+            register(self)
+
+    def held(self) -> Iterator[int]:
+        """The references in element segments, for collections."""
+        for index in range(len(self.instance.module.elems)):
+            yield from self.instance.elem(index)
 
     @property
     def heap(self) -> Heap:
@@ -118,9 +127,10 @@ class Plain:
     """An instruction that only computes: how many operands and results, and how to make it.
 
     `operands` is None where the number depends on the immediate; `count` then tells it.
+    `allocates` says that it makes something that lives in the heap.
     """
 
-    __slots__ = ("count", "make", "operands", "results")
+    __slots__ = ("allocates", "count", "make", "operands", "results")
 
     def __init__(
         self,
@@ -128,8 +138,11 @@ class Plain:
         results: int,
         make: Maker,
         count: Callable[[Unit, Any], int] | None = None,
+        *,
+        allocates: bool = False,
     ) -> None:
         self.operands: Final = operands
         self.results: Final = results
         self.make: Final = make
         self.count: Final = count
+        self.allocates: Final = allocates
