@@ -3,17 +3,18 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
 from wadjet.base.errors import Unlinkable
+from wadjet.core.types import ArrayType, DefType, StructType
 from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.gc.heap import Heap
-from wadjet.engine.runtime.values import Ref
+from wadjet.engine.runtime.values import Ref, to_raw
 
 if TYPE_CHECKING:
     from wadjet.core.types import FuncType
@@ -171,6 +172,23 @@ class Store:
         if found is None:
             found = self._refs[word] = Ref(self, word)
         return found
+
+    def new(self, type_: DefType, values: Sequence[Any]) -> Ref:
+        """A new struct with these fields, or a new array with these elements.
+
+        TypeError and OverflowError where they do not fit, Exhaustion where there is no room.
+        """
+        comp = type_.comp
+        if isinstance(comp, StructType):
+            storages = [field.storage for field in comp.fields]
+            if len(storages) != len(values):
+                raise TypeError(f"a struct of {len(storages)} fields, {len(values)} given")
+        elif isinstance(comp, ArrayType):
+            storages = [comp.field.storage] * len(values)
+        else:
+            raise TypeError(f"{type_} is no type of structs or arrays")
+        raw = [to_raw(value, t, self) for value, t in zip(values, storages)]
+        return self.ref(self.heap.new(type_, raw))
 
     # -- entering -------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex, final
 
 from wadjet.core.subtyping import match_ref
 from wadjet.core.types import (
-    ANY, EXTERN, F32, F64, I31, I32, I64, V128, DefType, HeapType, RefType, ValType, ref,
+    ANY, EXTERN, F32, F64, I8, I16, I31, I32, I64, V128, ArrayType, DefType, FieldType, HeapType,
+    RefType, StructType, ValType, ref,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ def _int_to_raw(value: object, bits: int) -> int:
     if not -(1 << bits - 1) <= number < 1 << bits:
         raise OverflowError(f"{number} does not fit i{bits}")
     return number & (1 << bits) - 1
+
+
+def _i8_to_raw(value: object) -> int:
+    return _int_to_raw(value, 8)
+
+
+def _i16_to_raw(value: object) -> int:
+    return _int_to_raw(value, 16)
 
 
 def _i32_to_raw(value: object) -> int:
@@ -80,6 +89,14 @@ def _v128_to_raw(value: object) -> int:
     return _int_to_raw(value, 128)
 
 
+def _i8_to_python(raw: int) -> int:
+    return raw - (1 << 8) if raw >> 7 else raw
+
+
+def _i16_to_python(raw: int) -> int:
+    return raw - (1 << 16) if raw >> 15 else raw
+
+
 def _i32_to_python(raw: int) -> int:
     return raw - (1 << 32) if raw >> 31 else raw
 
@@ -103,6 +120,8 @@ def _v128_to_python(raw: int) -> bytes:
 
 
 _TO_RAW: Final[dict[ValType, Callable[[object], int]]] = {
+    I8: _i8_to_raw,
+    I16: _i16_to_raw,
     I32: _i32_to_raw,
     I64: _i64_to_raw,
     F32: _f32_to_raw,
@@ -110,6 +129,8 @@ _TO_RAW: Final[dict[ValType, Callable[[object], int]]] = {
     V128: _v128_to_raw,
 }
 _TO_PYTHON: Final[dict[ValType, Callable[[int], object]]] = {
+    I8: _i8_to_python,
+    I16: _i16_to_python,
     I32: _i32_to_python,
     I64: _i64_to_python,
     F32: _f32_to_python,
@@ -123,7 +144,11 @@ class Ref:
     """A reference to something inside the guest's world: a struct, an array, an exception.
 
     It can be kept and given back; as long as it lives, so does what it refers to. Two are equal
-    if they refer to the same thing.
+    if they refer to the same thing. Structs and arrays are sequences of their fields or elements,
+    as Python values (packed ones are signed):
+
+        len(point), point[0], list(point)
+        point[0] = 5            # TypeError where it is constant or the value does not fit
     """
 
     __slots__ = ("__weakref__", "store", "word")
@@ -131,6 +156,37 @@ class Ref:
     def __init__(self, store: "Store", word: int) -> None:
         self.store = store
         self.word: Final = word
+
+    @property
+    def type(self) -> "StructType | ArrayType":
+        """What it is a struct or an array of; TypeError for anything else."""
+        found = self.store.heap.heap_type(self.word)
+        if isinstance(found, DefType) and isinstance(found.comp, StructType | ArrayType):
+            return found.comp
+        raise TypeError(f"a reference to {found} has no fields")
+
+    def __len__(self) -> int:
+        comp = self.type
+        if isinstance(comp, StructType):
+            return len(comp.fields)
+        return self.store.heap.length(self.word)
+
+    def __getitem__(self, index: SupportsIndex) -> object:
+        at, field = self._field(index)
+        return to_python(self.store.heap.get(self.word, at), field.storage, self.store)
+
+    def __setitem__(self, index: SupportsIndex, value: object) -> None:
+        at, field = self._field(index)
+        if not field.mutable:
+            raise TypeError(f"field {at} is constant")
+        self.store.heap.set(self.word, at, to_raw(value, field.storage, self.store))
+
+    def _field(self, index: SupportsIndex) -> tuple[int, FieldType]:
+        at, count, comp = operator.index(index), len(self), self.type
+        if not -count <= at < count:
+            raise IndexError(f"field {at} of {count}")
+        at %= count
+        return at, comp.fields[at] if isinstance(comp, StructType) else comp.field
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ref) and other.word == self.word and other.store is self.store
