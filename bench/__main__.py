@@ -16,8 +16,7 @@ def main() -> int:
     options = _options()
     engines = present(options.engine)
     versions = {name: engine.version() for name, engine in engines.items()}
-    known = programs()
-    chosen = [p for p in known if not options.program or p.name in options.program]
+    chosen = [p for p in programs() if not options.program or p.name in options.program]
     tables: dict[str, list[Row]] = {}
     if "steady" in options.part:
         rounds, warm = options.rounds, options.warm
@@ -25,8 +24,7 @@ def main() -> int:
     if "calls" in options.part:
         tables["From Python"] = measure.micro(engines, options.rounds, _say)
     if "start" in options.part:
-        hello = next(p for p in known if p.name == "own_fannkuch")
-        tables["Whole processes"] = measure.startup(options.rounds, str(hello.wasm), _say)
+        tables["Whole processes"] = measure.startup(options.rounds, _say)
     if options.json:
         print(report.as_json(tables, versions))
     else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.engines import Engine, PythonEngine, Session, Task, environment
+from bench.engines import ROOT, Engine, PythonEngine, Session, Task, environment
 from bench.workloads import Program
 
 Progress = Callable[[str], None]
@@ -91,10 +91,11 @@ def micro(engines: dict[str, Engine], rounds: int, say: Progress) -> list[Row]:
     return list(rows.values())
 
 
-def startup(rounds: int, hello: str, say: Progress) -> list[Row]:
+def startup(rounds: int, say: Progress) -> list[Row]:
     """Milliseconds of whole processes, from start to end."""
     say("start-up")
     python = [sys.executable]
+    hello = str(ROOT / "examples" / "mandelbrot.wasm")
     commands = {
         "python -c pass": {"python": [*python, "-c", "pass"]},
         "import": {
@@ -102,27 +103,24 @@ def startup(rounds: int, hello: str, say: Progress) -> list[Row]:
             "wasmtime": [*python, "-c", "import wasmtime"],
         },
         "wadjet --help": {"wadjet": [*python, "-m", "wadjet", "--help"]},
-        "hello, cold cache": {"wadjet": [*python, "-m", "wadjet", "run", hello]},
-        "hello, warm cache": {"wadjet": [*python, "-m", "wadjet", "run", hello]},
+        "wadjet run, a small program": {
+            "wadjet": [*python, "-m", "wadjet", "run", hello, "8", "1"]
+        },
     }
-    rows = []
-    with tempfile.TemporaryDirectory() as cache:
+    rows = {name: Row(name, "ms") for name in commands}
+    samples: dict[tuple[str, str], list[float]] = {}
+    for turn in range(rounds + 1):
         for name, engines in commands.items():
-            row = Row(name, "ms")
-            samples: dict[str, list[float]] = {engine: [] for engine in engines}
-            for turn in range(rounds + 1):
-                for engine, command in engines.items():
-                    folder = Path(cache, f"{name} {turn}" if "cold" in name else "shared")
-                    seconds = _process(command, folder)
-                    if turn > 0:
-                        samples[engine].append(seconds * 1000)
-            row.medians = {engine: statistics.median(v) for engine, v in samples.items()}
-            rows.append(row)
-    return rows
+            for engine, command in engines.items():
+                seconds = _process(command)
+                if turn > 0:  # the first only warms the system's own caches
+                    samples.setdefault((name, engine), []).append(seconds * 1000)
+    for (name, engine), values in samples.items():
+        rows[name].medians[engine] = statistics.median(values)
+    return list(rows.values())
 
 
-def _process(command: list[str], cache: Path) -> float:
-    env = {**environment(), "WADJET_CACHE": str(cache)}
+def _process(command: list[str]) -> float:
     begun = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=env)
+    subprocess.run(command, check=True, capture_output=True, env=environment())
     return time.perf_counter() - begun

@@ -36,7 +36,7 @@ def table(
             f"{found[row.name]:.2f}" if row.name in found else "" for found in columns.values()
         ]
         lines.append(_line([row.name, *cells]))
-    if columns and len(rows) > 1:
+    if columns and title == "Steady state":
         means = [f"**{geometric_mean(list(found.values())):.2f}**" for found in columns.values()]
         lines.append(_line(["geometric mean", *[""] * len(shown), *means]))
         worst = [f"{max(found.values()):.2f}" for found in columns.values()]

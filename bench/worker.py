@@ -122,8 +122,13 @@ class Wadjet(Adapter):
 
         task = self.task
         with open(task["stdin"], "rb") as stdin, open(task["stdout"], "wb") as stdout:
-            streams = {"stdin": stdin, "stdout": stdout, "stderr": INHERIT}
-            wasi = Wasi(task["args"], {}, task["dirs"], **streams)
+            wasi = Wasi(
+                task["args"],
+                dirs=task["dirs"],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=INHERIT,
+            )
             with Program(self._module, wasi) as program:
                 begun = time.perf_counter()
                 code = program.start()
