@@ -34,6 +34,8 @@ def test_pages_and_growth() -> None:
 def test_nonsense_is_refused(arguments: tuple[int, ...], options: dict[str, bool]) -> None:
     with pytest.raises(ValueError, match="memory"):
         Memory(*arguments, **options)
+    with pytest.raises(ValueError, match="bits"):
+        Memory(1, bits=16)
 
 
 def test_indexing() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from wadjet.core.types import FuncType, GlobalType, MemoryType, TableType
+from wadjet.core.types import I32, I64, FuncType, GlobalType, MemoryType, NumType, TableType
 
 #: The standard's kinds of imports and exports.
 Kind = Literal["func", "table", "memory", "global", "tag"]
@@ -28,3 +28,10 @@ class ExportType:
     name: str
     kind: Kind
     type: ItemType
+
+
+def address_type(bits: int) -> NumType:
+    """The type of addresses of this width."""
+    if bits not in (32, 64):
+        raise ValueError(f"addresses have 32 or 64 bits, not {bits}")
+    return I32 if bits == 32 else I64

@@ -4,8 +4,9 @@ from typing import Final, SupportsIndex, final, overload
 from weakref import WeakValueDictionary
 
 from wadjet.api.buffer import Exporter
+from wadjet.api.descriptions import address_type
 from wadjet.base.errors import Exhaustion
-from wadjet.core.types import I32, I64, Limits, MemoryType
+from wadjet.core.types import Limits, MemoryType
 from wadjet.engine.runtime import memory as runtime
 from wadjet.engine.runtime.store import Store
 
@@ -47,7 +48,7 @@ class Memory(Exporter):
             type_ = min
         else:
             _check_pages(min, max, shared)
-            type_ = MemoryType(Limits(min, max, {32: I32, 64: I64}[bits]), shared)
+            type_ = MemoryType(Limits(min, max, address_type(bits)), shared)
         self._memory = runtime.Memory(type_, None if store is None else store.budget)
         _handles[id(self._memory)] = self
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Final, SupportsIndex, final
 from weakref import WeakValueDictionary
 
+from wadjet.api.descriptions import address_type
 from wadjet.base.errors import Exhaustion
-from wadjet.core.types import FUNCREF, I32, I64, Limits, RefType, TableType
+from wadjet.core.types import FUNCREF, Limits, RefType, TableType
 from wadjet.engine.runtime import table as runtime
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.values import to_python, to_raw
@@ -43,7 +44,7 @@ class Table:
         elif min < 0 or (max is not None and max < min):
             raise ValueError(f"a table of {min} to {max} elements")
         else:
-            type_ = TableType(element, Limits(min, max, {32: I32, 64: I64}[bits]))
+            type_ = TableType(element, Limits(min, max, address_type(bits)))
         self._store = Store(implicit=True) if store is None else store
         word = 0 if init is None else to_raw(init, type_.element, self._store)
         self._table = runtime.Table(type_, word, self._store.budget)

@@ -86,7 +86,7 @@ class WasmFunc(Func):
 
     @property
     def name(self) -> str:
-        """Its name in the name section, else the first it is exported under, else its number."""
+        """The first name it is exported under, else that in the name section, else its number."""
         return self.instance.func_name(self.index)
 
     @property

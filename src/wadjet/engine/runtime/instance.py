@@ -108,12 +108,13 @@ class Instance:
         return self.func(own + len(self.func_imports))
 
     def func_name(self, index: int) -> str:
-        """A function's name in the name section, else of its first export, else its number."""
+        """The name a function is first exported under, else that in the name section (which is
+        then read), else its number."""
         if self._names is None:
             exports = self.module.exports
             self._names = {e.index: e.name for e in reversed(exports) if e.kind == "func"}
-            self._names.update(self.module.names.funcs)
-        return self._names.get(index) or f"function {index}"
+        name = self._names.get(index) or self.module.names.funcs.get(index)
+        return f"function {index}" if name is None else name
 
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """What Python calls for a function: one object as long as somebody holds it."""
