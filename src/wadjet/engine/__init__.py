@@ -1,1 +1,1 @@
-"""."""
+"""Core modules running: compiler, runtime, heap, and the tiers that put them together."""
