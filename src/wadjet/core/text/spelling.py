@@ -5,6 +5,7 @@ them: a name is quoted where it must be, and made unique (`$name#7`) where it is
 the definition carries the true name as an `(@name "…")` annotation (spec 7.4.1).
 """
 
+import re
 from typing import Final, final
 
 from wadjet.core.body import Body, Catch, Handler, MemArg
@@ -33,6 +34,8 @@ _LABELS: Final = OPENERS | frozenset(
     if not {"label", "labels", "cast", "catches", "handlers"}.isdisjoint(kinds)
 )
 _LOCALS: Final = frozenset({Op.LOCAL_GET, Op.LOCAL_SET, Op.LOCAL_TEE})
+#: the mark of a block by its depth, which is for the eyes of those who follow a branch
+_UNUSED: Final = re.compile(r" \(;@\d+;\)")
 _CATCHES: Final = ("catch", "catch_ref", "catch_all", "catch_all_ref")
 
 
@@ -91,20 +94,23 @@ class Space:
 class Labels:
     """The labels around one instruction: names are used where they mean the right one."""
 
-    __slots__ = ("_named", "_names", "_opened", "_stack")
+    __slots__ = ("_named", "_names", "_openers", "_stack", "targets")
 
     def __init__(self, names: dict[int, str]) -> None:
         self._names = names
-        self._opened = 0
-        #: the name of each open label, outermost first, and where each name is bound
-        self._stack: list[str | None] = []
+        self._openers = 0
+        #: name and number of the opener of each open label, outermost first
+        self._stack: list[tuple[str | None, int]] = []
+        #: name → depths of the open labels of this name
         self._named: dict[str, list[int]] = {}
+        #: numbers of the openers that branches speak of by depth
+        self.targets: Final[set[int]] = set()
 
     def open(self) -> str:
         """Enter a block; gives the binding that its opener carries."""
-        name = self._names.get(self._opened) or None
-        self._opened += 1
-        self._stack.append(name)
+        name = self._names.get(self._openers) or None
+        self._stack.append((name, self._openers))
+        self._openers += 1
         if name is None:
             return f"(;@{len(self._stack)};)"
         self._named.setdefault(name, []).append(len(self._stack))
@@ -113,18 +119,19 @@ class Labels:
     def close(self) -> None:
         """Leave the innermost block (nothing to leave at the end of the whole expression)."""
         if self._stack:
-            name = self._stack.pop()
+            name, _ = self._stack.pop()
             if name is not None:
                 self._named[name].pop()
 
     def use(self, label: int) -> str:
         """How a branch to this label is written here."""
         depth = len(self._stack) - label
-        if depth < 0:
+        if depth <= 0:
             return str(label)
-        name = self._stack[depth - 1] if depth else None
+        name, opener = self._stack[depth - 1]
         if name is not None and self._named[name][-1] == depth:
             return identifier(name)
+        self.targets.add(opener)
         return f"{label} (;@{depth};)"
 
 
@@ -304,10 +311,15 @@ class Spelling:
         """
         space = locals_ if locals_ is not None else self.locals(func, 1 << 32)
         labels = Labels(self._names.labels.get(func, {}))
-        return [
+        texts = [
             text if text is not None and op != Op.END else self._text(op, imm, space, labels)
             for op, imm, text in zip(body.ops, body.imms, map(_PLAIN.__getitem__, body.ops))
         ]
+        openers = [i for i, op in enumerate(body.ops) if op in OPENERS]
+        for number, i in enumerate(openers):
+            if number not in labels.targets:
+                texts[i] = _UNUSED.sub("", texts[i], count=1)
+        return texts
 
     def _text(self, op: int, imm: object, locals_: Space, labels: Labels) -> str:
         if op in _LOCALS:
