@@ -8,7 +8,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-from wadjet.core.types import FuncType
+from wadjet.core.types import V128, FuncType, RefType
 from wadjet.engine.contract.layout import CELL, Block
 from wadjet.engine.runtime.func import Door, Function
 from wadjet.engine.runtime.hostcalls import read_cells
@@ -42,6 +42,12 @@ _new_builtin.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
 _Raw: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
+def _is_plain(type_: FuncType) -> bool:
+    """Numbers only, no references and no vectors."""
+    types = (*type_.params, *type_.results)
+    return not any(isinstance(t, RefType) or t is V128 for t in types)
+
+
 @final
 class Doors:
     """All doors of the process."""
@@ -50,18 +56,20 @@ class Doors:
         self._machine = machine
         self._build = build
         self._keys: dict[FuncType, str] = {}
-        self._loaded: dict[str, Loaded] = {}
+        # references and i64 look the same to machine code, but not to Python: only plain
+        # signatures have fast doors
+        self._loaded: dict[tuple[str, bool], Loaded] = {}
         self._raw: dict[str, Callable[[int, int], int | None]] = {}
 
     def _symbol(self, kind: str, type_: FuncType) -> int:
         """The address of a door, 0 if the signature has none of this kind."""
-        key = self._keys.get(type_)
+        key, plain = self._keys.get(type_), _is_plain(type_)
         if key is None:
             key, image = self._build(type_)
-            if key not in self._loaded:
-                self._loaded[key] = self._machine.load(image)
+            if (key, plain) not in self._loaded:
+                self._loaded[key, plain] = self._machine.load(image)
             self._keys[type_] = key
-        return self._loaded[key].symbols.get(f"{kind}_{key}", (0, 0))[0]
+        return self._loaded[key, plain].symbols.get(f"{kind}_{key}", (0, 0))[0]
 
     def host(self, type_: FuncType) -> int:
         """Machine code for a host function of this type: what VMFunc.code must be."""
