@@ -6,6 +6,7 @@ from wadjet.core.opcodes import BY_NAME, BY_OP, PREFIXES, ROWS, Op, Row
 from wadjet.core.validate import proposals, references, rules
 from wadjet.engine.emit.templates import TEMPLATES
 from wadjet.engine.emit.unit import SPECIAL
+from wadjet.engine.tiers.interpreter.prepare import PLAIN, RULES
 
 #: features whose instructions only the interpreter runs so far
 UNCOMPILED = {
@@ -70,6 +71,11 @@ def test_every_special_row_has_a_rule() -> None:
     tables = (rules.RULES, references.RULES, proposals.RULES)
     assert {row.op for row in ROWS if row.params is None} == set().union(*tables)
     assert sum(map(len, tables)) == len(set().union(*tables)), "two rules for one instruction"
+
+
+def test_the_interpreter_runs_every_row_in_one_way() -> None:
+    ways = {row: sum(row.op in t for t in (NUMERICS, PAIRS, RULES, PLAIN)) for row in ROWS}
+    assert {row: n for row, n in ways.items() if n != 1} == {}
 
 
 def test_every_row_has_code() -> None:
