@@ -8,7 +8,7 @@ from typing import Final
 
 from wadjet.core.body import BlockType, Catch, MemArg
 from wadjet.core.opcodes import ROWS, Op, Row, row
-from wadjet.core.subtyping import match_ref, match_results
+from wadjet.core.subtyping import match_ref, match_results, match_val
 from wadjet.core.types import BOT, EXN, FUNC, I32, I64, NumType, RefType, ValType, ref
 from wadjet.core.validate.context import spell
 from wadjet.core.validate.code import Checker, Effect, Rule
@@ -96,19 +96,23 @@ def br_if(c: Checker, label: int) -> Effect:
 def br_table(c: Checker, labels: tuple[int, ...]) -> None:
     """All labels take as many operands, and each must accept those that are there."""
     c.pop_val(I32)
-    arity = len(c.label(labels[-1]))
-    seen: set[int] = set()
+    default = c.label(labels[-1])
+    popped = c.pop_vals(default)
+    known = [k for k, t in enumerate(popped) if t is not BOT]
+    seen = {id(default)}
     for label in labels:
         types = c.label(label)
         if id(types) in seen:
             continue
         seen.add(id(types))
-        if len(types) != arity:
+        if len(types) != len(default):
             c.fail(
                 f"type mismatch: label {label} of br_table takes {spell(types)}, "
-                f"the default label {spell(c.label(labels[-1]))}"
+                f"the default label {spell(default)}"
             )
-        c.vals.extend(c.pop_vals(types))
+        for k in known:
+            if not match_val(popped[k], types[k], c.types):
+                c.mismatch(types, popped)
     c.unreachable()
 
 
