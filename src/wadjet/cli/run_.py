@@ -5,12 +5,13 @@ import re
 import sys
 from argparse import REMAINDER, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 import wadjet
 from wadjet.base.errors import (
-    Error, Exhaustion, Exit, Invalid, Malformed, Timeout, Trap, Unlinkable, WasmException,
+    Error, Exhaustion, Exit, Frame, Invalid, Malformed, Timeout, Trap, WasmException,
 )  # fmt: skip
 from wadjet.cli.common import (
     BAD_USAGE, Command, Failure, add_features, add_tier, chosen_features, explain,
@@ -72,12 +73,12 @@ def _run(args: Namespace) -> int:
     except Exit as end:
         return end.code
     except Timeout as error:
-        return _stopped(args.file, "error", error, OUT_OF_TIME)
+        return _stopped(f"error: {args.file}: {error.message}", error.backtrace, OUT_OF_TIME)
     except (Trap, Exhaustion) as error:
-        return _stopped(args.file, "trap", error, TRAPPED)
+        return _stopped(f"trap: {args.file}: {error.message}", error.backtrace, TRAPPED)
     except WasmException as error:
-        return _stopped(args.file, "trap", error, TRAPPED)
-    except (Unlinkable, Error) as error:
+        return _stopped(f"trap: {args.file}: {error}", (), TRAPPED)
+    except Error as error:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:
         raise Failure(f"{error.filename or args.file}: {error.strerror or error}") from None
@@ -106,24 +107,27 @@ def _start(args: Namespace, module: wadjet.Module, program: Program) -> int:
     wanted = functions.get(args.invoke)
     if wanted is None:
         raise Failure(f"{args.file}: exports no function {args.invoke}", BAD_USAGE)
-    values = _values(wanted.params, args.args)
+    values = _values(args.invoke, wanted.params, args.args)
     program.initialize()
     _show(program.invoke(args.invoke, *values))
     return 0
 
 
-def _stopped(name: str, kind: str, error: Error, status: int) -> int:
-    """Tell how the guest was stopped, with its backtrace."""
+def _stopped(what: str, backtrace: Sequence[Frame], status: int) -> int:
+    """Tell how the guest was stopped and where it was, a recursion in one line."""
     sys.stdout.flush()
-    print(f"wadjet: {kind}: {explain(name, error)}", file=sys.stderr)
+    print(f"wadjet: {what}", file=sys.stderr)
+    for frame, same in groupby(backtrace):
+        count = len(list(same))
+        print(f"  at {frame}{f' ({count} times)' if count > 1 else ''}", file=sys.stderr)
     return status
 
 
-def _values(types: Sequence[ValType], words: Sequence[str]) -> list[int | float]:
+def _values(name: str, types: Sequence[ValType], words: Sequence[str]) -> list[int | float]:
     """The arguments of a call, as the types of its parameters read them."""
     if len(types) != len(words):
         wanted = " ".join(map(repr, types)) or "nothing"
-        raise Failure(f"--invoke: {len(words)} arguments for {wanted}", BAD_USAGE)
+        raise Failure(f"--invoke: {name} takes {wanted}; given: {len(words)}", BAD_USAGE)
     return [_value(t, word) for t, word in zip(types, words)]
 
 

@@ -151,7 +151,8 @@ class Dump:
         return self._label("func", item) if isinstance(item, int) else self._constant(item)
 
     def _elem(self, elem: Elem) -> str:
-        text = f"{elem.mode} {self._spell.valtype(elem.type)}, {len(elem.items)} items"
+        count = _counted(len(elem.items), "item")
+        text = f"{elem.mode} {self._spell.valtype(elem.type)}, {count}"
         if elem.offset is None:
             return text
         return f"{text}, {self._label('table', elem.table)} at {self._constant(elem.offset)}"
@@ -159,21 +160,22 @@ class Dump:
     def _codes(self) -> Iterator[str]:
         base = len(self.module.imported(FuncUse))
         for index, code in enumerate(self.module.codes, base):
-            yield f"  {code.start:08x}: {self._label('func', index)} {code.size} bytes"
+            size = _counted(code.size, "byte")
+            yield f"  {code.start:08x}: {self._label('func', index)} {size}"
 
     def _datas(self) -> Iterator[str]:
         for index, data in enumerate(self.module.datas):
             yield f"  {self._label('data', index)} {self._data(data)}"
-            yield from (f"    {line}" for line in hexdump(data.data, 0, _PREVIEW))
+            yield from (f"    {line}" for line in hexdump(data.data, _address(data), _PREVIEW))
 
     def _data(self, data: Data) -> str:
-        text = f"{data.mode}, {len(data.data)} bytes"
+        text = f"{data.mode}, {_counted(len(data.data), 'byte')}"
         if data.offset is None:
             return text
         return f"{text}, {self._label('memory', data.memory)} at {self._constant(data.offset)}"
 
     def _data_count(self) -> Iterator[str]:
-        yield f"  {self.module.data_count} data segments"
+        yield f"  {_counted(self.module.data_count or 0, 'data segment')}"
 
     def _constant(self, body: Body) -> str:
         """A constant expression, one instruction after the other."""
@@ -188,7 +190,7 @@ class Dump:
         elif entry.custom == "name":
             if found.name is not None:
                 yield f"  module {found.name}"
-            yield from (f"  {count} {what}" for what, count in found.named.items())
+            yield from (f"  {what}: {count}" for what, count in found.named.items())
         elif entry.custom == PRODUCERS:
             for what, tools in found.producers.items():
                 yield from (f"  {what}: {tool} {version}".rstrip() for tool, version in tools)
@@ -336,7 +338,21 @@ def _locals(code: Code, first: int) -> str:
         last = first + count - 1
         runs.append(f"local[{first}] {t}" if count == 1 else f"local[{first}..{last}] {t}")
         first += count
-    return ", ".join(runs)
+    return ", ".join(runs) or "no locals"
+
+
+def _address(data: Data) -> int:
+    """Where a segment goes in memory, as far as that is plain."""
+    body = data.offset
+    if body is None or len(body) != 2 or body.ops[0] not in (Op.I32_CONST, Op.I64_CONST):
+        return 0
+    address = body.imms[0]
+    assert isinstance(address, int)
+    return address & 0xFFFF_FFFF if body.ops[0] == Op.I32_CONST else address & (1 << 64) - 1
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _sizes(limits: Limits, page: int) -> str:

@@ -11,10 +11,10 @@ from typing import Final, final
 from wadjet.core.opcodes import Op
 from wadjet.core.text.spelling import OPENERS
 
-_DEEPEST: Final = 40
+_DEEPEST: Final = 30
 _PADS: Final = tuple("  " * depth for depth in range(_DEEPEST + 1))
 _WIDTH: Final = 100
-#: an expression may be this long on one line, however deep it stands
+#: an expression that is shorter may stand on one line at any depth
 _SHORT: Final = 40
 
 _MIDDLES: Final = frozenset({Op.ELSE, Op.CATCH, Op.CATCH_ALL})

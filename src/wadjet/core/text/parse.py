@@ -93,7 +93,8 @@ class ModuleParser(BodyParser):
 
     def _fields_of_module(self, first: int) -> None:
         made = self.made
-        made.names.module = self.annotations.name_at(self.at, "module") or made.names.module
+        called = self.called("module")
+        made.names.module = made.names.module if called is None else called
         self._survey()
         end = self.at
         for field, _ in self.surveyed:
@@ -110,11 +111,8 @@ class ModuleParser(BodyParser):
         if self.uses_data:
             made.data_count = len(made.datas)
         made.type_places = self.types.places
-        made.names.fields = {
-            type_: {i: name for name, i in space.indices.items()}
-            for type_, space in self.types.fields.items()
-            if space.indices
-        }
+        shown = self.types.shown_fields.items()
+        made.names.fields = {type_: names for type_, names in shown if names}
         self.at = end
         self.annotations.finish(first, end, self.surveyed)
 
@@ -151,11 +149,14 @@ class ModuleParser(BodyParser):
 
     def _bind(self, space: Space, names: dict[int, str]) -> None:
         """Bind an optional identifier; a name annotation after it says what to call it."""
-        name = self.identifier()
+        name, shown = self.binding(space.noun)
         index = space.bind(name, self)
-        shown = self.annotations.name_at(self.at, space.noun) or name
         if shown is not None:
             names[index] = shown
+
+    def called(self, noun: str) -> str | None:
+        """What an @name annotation here says."""
+        return self.annotations.name_at(self.at, noun)
 
     def _bind_kind(self, kind: str) -> None:
         names = self.made.names
@@ -260,7 +261,10 @@ class ModuleParser(BodyParser):
         if anonymous and self.texts[self.at][:1] == "$":
             raise self.error("identifier not allowed on a type that several imports share")
         self.identifier()
+        self.shown = {}
         made = self._type_of(kind, [])
+        if kind == "func" and not anonymous:
+            self._name_locals(self.next_index[kind])
         self.expect(")")
         return made
 
@@ -312,9 +316,10 @@ class ModuleParser(BodyParser):
         self.at += 2
         module, name = self.name(), self.name()
         self.expect(")")
-        names: list[str | None] = []
-        self._add_import(module, name, self._type_of(kind, names), place)
-        self._name_locals(index if kind == "func" else None, names)
+        self.shown = {}
+        self._add_import(module, name, self._type_of(kind, []), place)
+        if kind == "func":
+            self._name_locals(index)
         return place, index, True
 
     def _export(self) -> None:
@@ -342,6 +347,7 @@ class ModuleParser(BodyParser):
         if imported:
             return
         names: list[str | None] = []
+        self.shown = {}
         self.made.funcs.append(self.typeuse(names))
         self.made.func_places.append(place)
         space = self.locals = Space("local")
@@ -350,30 +356,25 @@ class ModuleParser(BodyParser):
         runs: list[tuple[int, ValType]] = []
         while self.opens("local"):
             self.at += 2
-            name = self.identifier()
-            names.append(name)
-            if name is not None:
-                space.bind(name, self)
+            name, called = self.binding("local")
+            if called is not None:
+                self.shown[space.bind(name, self)] = called
                 _extend(runs, [self.valtype()])
             else:
                 types = self.valtypes()
                 space.count += len(types)
-                names.extend([None] * (len(types) - 1) if types else [])
                 _extend(runs, types)
-                if not types:
-                    names.pop()
             self.expect(")")
         body = self.expression()
         self.made.codes.append(Code(runs, body, start=place))
-        self._name_locals(index, names)
+        self._name_locals(index)
         if self.label_names:
             self.made.names.labels[index] = self.label_names
         self.annotations.hints(first, self.at, index, body)
 
-    def _name_locals(self, func: int | None, names: list[str | None]) -> None:
-        named = {i: name for i, name in enumerate(names) if name is not None}
-        if named and func is not None:
-            self.made.names.locals[func] = named
+    def _name_locals(self, func: int) -> None:
+        if self.shown:
+            self.made.names.locals[func] = self.shown
 
     def _table(self) -> None:
         place, index, imported = self._head("table")

@@ -49,7 +49,7 @@ class Space:
 class TypeSpace:
     """The types: recursion groups as written, then one for each function type used inline."""
 
-    __slots__ = ("fields", "flat", "groups", "names", "places", "uses")
+    __slots__ = ("fields", "flat", "groups", "names", "places", "shown_fields", "uses")
 
     def __init__(self) -> None:
         self.names: Final = Space("type")
@@ -58,6 +58,8 @@ class TypeSpace:
         self.places: list[int] = []
         #: type index → the names of a structure's fields
         self.fields: dict[int, Space] = {}
+        #: type index → what its fields are called
+        self.shown_fields: dict[int, dict[int, str]] = {}
         #: function type → the first type that an inline use of it means
         self.uses: dict[FuncType, int] = {}
 

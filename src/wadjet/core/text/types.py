@@ -23,11 +23,23 @@ _REFS: Final[dict[str, RefType]] = {name: ref(True, h) for name, h in _SHORT.ite
 class TypeParser(Cursor):
     """Reads types; `types` is the index space they refer to."""
 
-    __slots__ = ("types",)
+    __slots__ = ("shown", "types")
 
     def __init__(self, tokens: Tokens, features: Features) -> None:
         super().__init__(tokens, features)
         self.types = TypeSpace()
+        #: what the parameters and locals of the function being read are called, where they are
+        self.shown: dict[int, str] = {}
+
+    def binding(self, noun: str) -> tuple[str | None, str | None]:
+        """An optional identifier, and what the thing is called: an annotation has the last word."""
+        name = self.identifier()
+        called = self.called(noun)
+        return name, name if called is None else called
+
+    def called(self, noun: str) -> str | None:
+        """What an @name annotation here says. Only the parser of modules knows of any."""
+        return None
 
     # value and reference types
 
@@ -127,15 +139,15 @@ class TypeParser(Cursor):
         self.at += 1
         return packed
 
-    def _fields(self, names: Space) -> tuple[FieldType, ...]:
+    def _fields(self, names: Space, shown: dict[int, str]) -> tuple[FieldType, ...]:
         fields: list[FieldType] = []
         while self.opens("field"):
             self.at += 2
-            name = self.identifier()
-            if name is not None:
-                names.bind(name, self)
+            name, called = self.binding("field")
+            if called is not None:
+                shown[names.bind(name, self)] = called
                 fields.append(self.fieldtype())
-            while name is None and self.texts[self.at] != ")":
+            while called is None and self.texts[self.at] != ")":
                 names.bind(None, self)
                 fields.append(self.fieldtype())
             self.expect(")")
@@ -146,11 +158,13 @@ class TypeParser(Cursor):
         params: list[ValType] = []
         while self.opens("param"):
             self.at += 2
-            name = self.identifier() if names is not None else None
-            new = [self.valtype()] if name is not None else self.valtypes()
+            name, called = self.binding("parameter") if names is not None else (None, None)
+            new = [self.valtype()] if called is not None else self.valtypes()
             params += new
             if names is not None:
-                names.extend([name] if name is not None else [None] * len(new))
+                if called is not None:
+                    self.shown[len(names)] = called
+                names.extend([name] if called is not None else [None] * len(new))
             self.expect(")")
         results = self.results()
         if self.opens("param"):
@@ -177,7 +191,8 @@ class TypeParser(Cursor):
             made = self.signature([])
         elif word == "struct":
             names = self.types.fields[index] = Space("field")
-            made = StructType(self._fields(names))
+            shown = self.types.shown_fields[index] = {}
+            made = StructType(self._fields(names, shown))
         elif word == "array":
             made = ArrayType(self.fieldtype())
         elif word == "cont" and "stack-switching" in self.features:
