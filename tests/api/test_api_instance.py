@@ -281,6 +281,16 @@ def test_tables_from_python(make: Make) -> None:
     assert table.type.element is FUNCREF
 
 
+def test_tables_of_their_own_take_functions_of_anyone(make: Make) -> None:
+    table = Table(2)
+    for index, number in enumerate((1, 2)):
+        instance = make(f'(func (export "f") (result i32) (i32.const {number}))')
+        table[index] = instance.exports.f
+    del instance
+    gc.collect()
+    assert [f() for f in table] == [1, 2]  # type: ignore[operator]
+
+
 def test_globals_from_python(make: Make) -> None:
     exports = make("""
         (global (export "c") i64 (i64.const -1)) (global (export "v") (mut f32) (f32.const 1.5))
@@ -339,3 +349,13 @@ def test_a_thousand_instances_leave_no_mapping(tier: str, clean: None) -> None:
     del held, host
     gc.collect()
     assert mappings() <= before + 3
+
+
+def test_tiers_do_not_mix_in_one_store() -> None:
+    pytest.importorskip("llvmlite")
+    giver, taker = wadjet.Module('(func (export "f"))'), wadjet.Module('(import "a" "f" (func))')
+    for first, second in (("interpreter", "optimizing"), ("optimizing", "interpreter")):
+        given = wadjet.Instance(giver, tier=first)
+        with pytest.raises(wadjet.Unlinkable, match="cannot share a store"):
+            wadjet.Instance(taker, {"a": given}, tier=second)
+        given.exports.f()

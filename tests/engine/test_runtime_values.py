@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.engine.stub import make
+from wadjet.base.errors import Unlinkable
 from wadjet.core.types import (
     ANYREF, EXNREF, EXTERN, EXTERNREF, F32, F64, FUNC, FUNCREF, I31REF, I32, I64, STRUCTREF, V128,
     ValType, ref,
@@ -157,10 +158,16 @@ def test_functions_go_in_and_out_by_identity_of_what_they_call() -> None:
         to_raw(make("(func)", store=store).func(0).entry, exact, store)
 
 
-def test_functions_of_another_store_are_refused() -> None:
-    other = make("(func)").func(0).entry
-    with pytest.raises(ValueError, match="another store"):
-        to_raw(other, FUNCREF, Store())
+def test_functions_of_another_store_bring_it_along_if_they_may() -> None:
+    other = make("(func)")
+    with pytest.raises(Unlinkable, match="different stores"):
+        to_raw(other.func(0).entry, FUNCREF, Store())
+    store = Store(implicit=True)
+    word = store.extern("thing")
+    assert to_raw(other.func(0).entry, FUNCREF, store) == other.func_address(0)
+    assert store.current() is other.store
+    assert to_raw("thing", EXTERNREF, store) == word
+    assert to_python(word, EXTERNREF, other.store) == "thing"
 
 
 def test_guest_objects_are_handles() -> None:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from wadjet.core.subtyping import ClosedExtern, close_extern
 from wadjet.core.types import FuncType, GlobalType, MemoryType, RefType, TableType
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 class ModuleCode(ABC):
-    """A valid module with a way to run it; immutable and shared by all its instances."""
+    """A valid module with a way to run it; immutable and shared by all its instances.
+
+    `native` says that functions are machine code, which can only call machine code: such a module
+    shares no store with others.
+    """
+
+    native: ClassVar[bool] = False
 
     def __init__(self, valid: "ValidModule") -> None:
         self.valid: Final = valid

@@ -112,6 +112,7 @@ class HostFunc(Func):
     __slots__ = ("_block", "_store", "callable")
 
     def __init__(self, store: "Store", deftype: DefType, callable_: Callable[..., Any]) -> None:
+        store = store.current()
         block = Block(VM_FUNC.size + VM_HOST_FUNC.size)
         super().__init__(block.address, deftype)
         self._block: Final = block

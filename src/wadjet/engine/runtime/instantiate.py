@@ -33,6 +33,8 @@ def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> In
     Exhaustion where there is no room, and whatever the start function raises. What the segments
     and the start function wrote to imported tables and memories before that stays written.
     """
+    store = store.current()
+    store.settle(code.native)
     module, types = code.valid.module, code.valid.types
     declared = [close_extern(i.type, types) for i in module.imports]
     given = [link(store, *each) for each in zip(module.imports, declared, imports, strict=True)]

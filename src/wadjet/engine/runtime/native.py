@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class NativeCode(ModuleCode):
     """Machine code of a module, made function by function by a subclass (the tier)."""
 
+    native = True
+
     def __init__(
         self, valid: ValidModule, machine: Machine, doors: Doors, settings: Settings
     ) -> None:

@@ -42,14 +42,16 @@ class Store:
     """
 
     __slots__ = (
-        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_objects", "_owners", "_pins",
-        "_refs", "_target", "address", "budget", "doors", "implicit", "limits",
+        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_native", "_objects",
+        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit", "limits",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
         """`implicit`: nobody asked for a store of its own, so it may be united with others."""
         self.implicit: Final = implicit
         self._target: Store | None = None
+        #: whether its instances are machine code; None as long as there are none
+        self._native: bool | None = None
         self.limits: Final = Limits() if limits is None else limits
         self.budget: Final = Budget(self.limits.memory)
         self._block: Final = Block(VM_STORE.size)
@@ -72,9 +74,10 @@ class Store:
     @property
     def heap(self) -> Heap:
         """The objects of its guests; made when first needed."""
-        if self._heap is None:
-            self._heap = Heap(self.budget.take, self.budget.give)
-        return self._heap
+        store = self.current()
+        if store._heap is None:
+            store._heap = Heap(store.budget.take, store.budget.give)
+        return store._heap
 
     # -- uniting --------------------------------------------------------------------------------
 
@@ -89,6 +92,8 @@ class Store:
         """Take over all that lives in an idle implicit store."""
         if VM_STORE.read(other.address, "owner"):
             raise Unlinkable("an import belongs to a store that is running")
+        if other._native is not None:
+            self.settle(other._native)
         if self._heap is None:
             self._heap = other._heap
         elif other._heap is not None:
@@ -100,15 +105,28 @@ class Store:
             other.open_doors(self.doors)
         elif other.doors is not None:
             self.open_doors(other.doors)
-        self._pins |= other._pins
         # generated code of another thread may be about to look at the old VMStore
-        self._pins.add(other._block)
+        self._pins |= {*other._pins, other._block}
         self._handles.update(other._handles)
         self._objects.update(other._objects)
         for ref in list(other._refs.values()):
             ref.store = self
             self._refs[ref.word] = ref
+        # whoever still holds the other finds everything here
+        other._heap, other._owners, other._pins = self._heap, self._owners, self._pins
+        other._handles, other._objects, other._refs = self._handles, self._objects, self._refs
         other._target = self
+
+    def unite_with(self, other: "Store") -> None:
+        """Become one with another store. Unlinkable where that cannot be (see `unite`)."""
+        unite((self, other))
+
+    def settle(self, native: bool) -> None:
+        """Let instances of this kind in. Unlinkable where there are some of the other kind, since
+        tables could bring machine code to call what is none."""
+        if self._native is not None and self._native != native:
+            raise Unlinkable("compiled and interpreted instances cannot share a store")
+        self._native = native
 
     # -- functions ------------------------------------------------------------------------------
 

@@ -240,7 +240,7 @@ def _ref_to_raw(value: object, type_: RefType, store: "Store") -> int:
     if top == "func":
         return _func_to_raw(value, type_, store)
     if isinstance(value, Ref):
-        if value.store is not store:
+        if value.store is not store.current():
             raise ValueError("a reference of another store")
         _require(EXTERN if top == "extern" else store.heap.heap_type(value.word), type_, value)
         return value.word
@@ -274,8 +274,8 @@ def _func_to_raw(value: object, type_: RefType, store: "Store") -> int:
     if func is None:
         raise _refuse(value, type_)
     _require(func.deftype, type_, value)
-    if func.store is not store:
-        raise ValueError(f"{func.name} belongs to another store")
+    if func.store is not store.current():
+        store.unite_with(func.store)
     store.pin(func.owner)
     return func.address
 
