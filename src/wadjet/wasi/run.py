@@ -74,8 +74,7 @@ class Program(AbstractContextManager["Program"]):
         self._attach_memory()
 
     def _attach_memory(self) -> None:
-        exports = self.instance.exports
-        memory = exports["memory"] if "memory" in exports else None
+        memory = getattr(self.instance.exports, "memory", None)
         if isinstance(memory, Memory):
             self._p1.memory = lambda: memory[:]
 

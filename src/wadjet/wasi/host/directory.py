@@ -12,10 +12,9 @@ by an operating system that knows more directories than the guest was given:
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from wadjet.wasi.host.errors import Code, HostError, code_of
 from wadjet.wasi.host.handles import Buffers, FileType, Handle, OpenOptions, Stat
@@ -112,169 +111,211 @@ class Directory(Handle):
 
     def open_at(self, path: str, options: OpenOptions, *, follow: bool) -> Handle:
         """Open `path`, creating it if `options` say so."""
-        slash = path.endswith("/")
-        follow = (follow or slash) and not (options.create and options.exclusive)
-        with resolve(self, path, follow=follow) as (directory, name, slash):
-            if not name:
-                return _reopen(directory, options)
-            if slash:
-                if options.create:
-                    raise HostError(Code.IS_DIRECTORY)
-                options = replace(options, directory=True)
-            return directory.open_entry(name, options)
+        with Walk(self, path) as end:
+            follow = (follow or end.slash) and not (options.create and options.exclusive)
+            while end.name:
+                if end.slash:
+                    if options.create:
+                        raise HostError(Code.IS_DIRECTORY)
+                    options = replace(options, directory=True)
+                try:
+                    return end.directory.open_entry(end.name, options)
+                except (HostError, OSError) as error:
+                    # A link is one of these, whatever the system calls it where a directory is due.
+                    is_link = code_of(error) in (Code.LOOP, Code.NOT_DIRECTORY)
+                    if not (is_link and follow and end.follow()):
+                        raise
+            return _reopen(end.directory, options)
 
     def stat_at(self, path: str, *, follow: bool) -> Stat:
         """The attributes of what `path` names."""
-        with resolve(self, path, follow=follow or path.endswith("/")) as (directory, name, slash):
-            stat = directory.stat_entry(name) if name else directory.stat()
-        if slash and stat.type is not FileType.DIRECTORY:
-            raise HostError(Code.NOT_DIRECTORY)
-        return stat
+        with Walk(self, path) as end:
+            stat = end.settle(follow)
+            if end.slash and stat.type is not FileType.DIRECTORY:
+                raise HostError(Code.NOT_DIRECTORY)
+            return stat
 
     def set_times_at(
         self, path: str, accessed: int | None, modified: int | None, *, follow: bool
     ) -> None:
         """As `Handle.set_times`, for what `path` names."""
-        with resolve(self, path, follow=follow or path.endswith("/")) as (directory, name, slash):
-            if not name:
-                directory.set_times(accessed, modified)
+        with Walk(self, path) as end:
+            stat = end.settle(follow)
+            if end.slash and stat.type is not FileType.DIRECTORY:
+                raise HostError(Code.NOT_DIRECTORY)
+            if end.name:
+                end.directory.set_entry_times(end.name, accessed, modified)
             else:
-                _expect_directory(directory, name, slash)
-                directory.set_entry_times(name, accessed, modified)
+                end.directory.set_times(accessed, modified)
 
     def read_link_at(self, path: str) -> str:
         """The target of the symbolic link at `path`."""
-        with resolve(self, path) as (directory, name, slash):
-            if not name or slash:
+        with Walk(self, path) as end:
+            if not end.name or end.slash:
                 raise HostError(Code.INVALID)
-            return directory.read_link(name)
+            return end.directory.read_link(end.name)
 
     def make_directory_at(self, path: str) -> None:
         """Create an empty directory at `path`."""
-        with resolve(self, path) as (directory, name, _):
-            if not name:
+        with Walk(self, path) as end:
+            if not end.name:
                 raise HostError(Code.EXIST)
-            directory.make_directory(name)
+            end.directory.make_directory(end.name)
 
     def make_link_at(self, target: str, path: str) -> None:
         """Create at `path` a symbolic link to `target`, which must be a relative path."""
         if target.startswith("/"):
             raise HostError(Code.NOT_PERMITTED)
-        with resolve(self, path) as (directory, name, slash):
-            _expect_free(directory, name, slash)
-            directory.make_link(target, name)
+        with Walk(self, path) as end:
+            end.expect_free()
+            end.directory.make_link(target, end.name)
 
     def remove_directory_at(self, path: str) -> None:
         """Remove the empty directory at `path`."""
-        with resolve(self, path) as (directory, name, _):
-            if not name:
+        with Walk(self, path) as end:
+            if not end.name:
                 raise HostError(Code.INVALID)
-            directory.remove_directory(name)
+            end.directory.remove_directory(end.name)
 
     def unlink_at(self, path: str) -> None:
         """Remove the file, or the symbolic link, at `path`."""
-        with resolve(self, path) as (directory, name, slash):
-            if not name:
+        with Walk(self, path) as end:
+            if not end.name:
                 raise HostError(Code.IS_DIRECTORY)
-            _expect_directory(directory, name, slash)
-            directory.unlink(name)
+            if end.slash:
+                end.expect_directory()
+            end.directory.unlink(end.name)
 
     def rename_at(self, path: str, to: "Directory", new_path: str) -> None:
         """Move what is at `path` to `new_path` below `to`, replacing what is there."""
-        with resolve(self, path) as (directory, name, slash), resolve(to, new_path) as target:
-            if not name or not target.name:
+        with Walk(self, path) as end, Walk(to, new_path) as new:
+            if not end.name or not new.name:
                 raise HostError(Code.BUSY)
-            _expect_directory(directory, name, slash or target.slash)
-            directory.rename(name, target.directory, target.name)
+            if end.slash or new.slash:
+                end.expect_directory()
+            end.directory.rename(end.name, new.directory, new.name)
 
     def link_at(self, path: str, to: "Directory", new_path: str) -> None:
         """Give the file at `path` a second name, `new_path` below `to`."""
-        with resolve(self, path) as (directory, name, slash), resolve(to, new_path) as target:
-            if not name:
+        with Walk(self, path) as end, Walk(to, new_path) as new:
+            if not end.name:
                 raise HostError(Code.NOT_PERMITTED)
-            _expect_directory(directory, name, slash)
-            _expect_free(target.directory, target.name, target.slash)
-            directory.link(name, target.directory, target.name)
+            if end.slash:
+                end.expect_directory()
+            new.expect_free()
+            end.directory.link(end.name, new.directory, new.name)
 
 
-class Target(NamedTuple):
-    """Where a path ends: the entry `name` of `directory`, or, if `name` is empty, that directory.
+@final
+class Walk(AbstractContextManager["Walk"]):
+    """The way from `base` to where `path` ends: the entry `name` of `directory`.
 
-    `slash` says that the path ended in a slash: it names a directory or nothing.
+    The entry need not exist. Where the path ends in a directory that the walk has entered, `name`
+    is empty. `slash` says that the path ends in a slash and so names a directory or nothing. The
+    directories passed are open until the walk is closed; `base` is the caller's. Raises
+    `HostError` or `OSError`.
     """
 
-    directory: Directory
-    name: str
-    slash: bool
-
-
-@contextmanager
-def resolve(base: Directory, path: str, *, follow: bool = False) -> Iterator[Target]:
-    """Walk `path` from `base` to its last name, which need not exist.
-
-    With `follow`, a symbolic link there is followed too. Yields the `Target`; its directory is
-    closed afterwards unless it is `base`. Raises `HostError` or `OSError`.
-    """
-    walk = _Walk(base, path)
-    try:
-        yield walk.target(follow)
-    finally:
-        walk.close()
-
-
-class _Walk:
-    """The way from `base` to where a path leads: the directories passed, each open."""
-
-    __slots__ = ("_links", "_slash", "_todo", "_way")
+    __slots__ = ("_links", "_todo", "_way", "name", "slash")
 
     def __init__(self, base: Directory, path: str) -> None:
         self._way = [base]
         self._todo: list[str] = []
         self._links = 0
-        self._slash = False
-        self._prepend(path, last=True)
+        self.name = ""
+        self.slash = False
+        try:
+            self._prepend(path)
+            self._go_on()
+        except BaseException:
+            self.close()
+            raise
 
-    def _prepend(self, path: str, last: bool) -> None:
+    @property
+    def directory(self) -> Directory:
+        """The directory the walk has come to."""
+        return self._way[-1]
+
+    def close(self) -> None:
+        """Close every directory passed."""
+        while len(self._way) > 1:
+            self._way.pop().close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def follow(self) -> bool:
+        """Walk on where the symbolic link `name` leads; False if it is none."""
+        link, self.name = self.name, ""
+        if not self._splice(link):
+            self.name = link
+            return False
+        self._go_on()
+        return True
+
+    def settle(self, follow: bool) -> Stat:
+        """Follow links at the end (a slash does so too); the attributes of what is there."""
+        while self.name:
+            stat = self.directory.stat_entry(self.name)
+            is_link = stat.type is FileType.SYMBOLIC_LINK and (follow or self.slash)
+            if not (is_link and self.follow()):
+                return stat
+        return self.directory.stat()
+
+    def expect_directory(self) -> None:
+        """Refuse if the entry is not a directory."""
+        if self.directory.stat_entry(self.name).type is not FileType.DIRECTORY:
+            raise HostError(Code.NOT_DIRECTORY)
+
+    def expect_free(self) -> None:
+        """Refuse if something other than a directory cannot be created here."""
+        if self.name and self.slash:
+            self.expect_directory()  # NO_ENTRY where there is nothing
+        if not self.name or self.slash:
+            raise HostError(Code.EXIST)
+
+    def _prepend(self, path: str) -> None:
         """Put the names of `path` before those still to walk."""
         if not path:
             raise HostError(Code.NO_ENTRY)
-        if path.startswith("/"):
+        if path[0] == "/":
             raise HostError(Code.NOT_PERMITTED)
         if "\0" in path:
             raise HostError(Code.INVALID)
         if len(path) > MAX_PATH:
             raise HostError(Code.NAME_TOO_LONG)
-        self._slash |= last and path.endswith(("/", "/."))
+        if not self._todo and path.endswith(("/", "/.")):
+            self.slash = True
         self._todo += [name for name in reversed(path.split("/")) if name not in ("", ".")]
 
-    def target(self, follow: bool) -> Target:
-        """Walk, and say where the path ends."""
+    def _go_on(self) -> None:
+        """Walk until the last name, which is only looked at by whoever wanted to come here."""
         while self._todo:
             name = self._todo.pop()
             if name == "..":
                 self._back()
             elif self._todo:
-                self._forward(name)
-            elif not follow or not self._follow(name):
-                return Target(self._way[-1], name, self._slash)
-        return Target(self._way[-1], "", True)
+                self._enter(name)
+            else:
+                self.name = name
 
     def _back(self) -> None:
         if len(self._way) == 1:
             raise HostError(Code.NOT_PERMITTED)
         self._way.pop().close()
 
-    def _forward(self, name: str) -> None:
+    def _enter(self, name: str) -> None:
         """Into the directory `name`, or along the symbolic link of that name."""
         if len(self._way) > MAX_DEPTH:
             raise HostError(Code.NAME_TOO_LONG)
         try:
             self._way.append(self._way[-1].enter(name))
         except (HostError, OSError) as error:
-            if code_of(error) not in (Code.NOT_DIRECTORY, Code.LOOP) or not self._follow(name):
+            is_link = code_of(error) in (Code.NOT_DIRECTORY, Code.LOOP)
+            if not (is_link and self._splice(name)):
                 raise
 
-    def _follow(self, name: str) -> bool:
+    def _splice(self, name: str) -> bool:
         """If `name` is a symbolic link, put its target's names before those still to walk."""
         try:
             target = self._way[-1].read_link(name)
@@ -285,13 +326,8 @@ class _Walk:
         self._links += 1
         if self._links > MAX_LINKS:
             raise HostError(Code.LOOP)
-        self._prepend(target, last=not self._todo)
+        self._prepend(target)
         return True
-
-    def close(self) -> None:
-        """Close every directory passed; `base` is not ours."""
-        for directory in self._way[1:]:
-            directory.close()
 
 
 def _reopen(directory: Directory, options: OpenOptions) -> Directory:
@@ -300,18 +336,3 @@ def _reopen(directory: Directory, options: OpenOptions) -> Directory:
     if options.write or options.create or options.truncate:
         raise HostError(Code.IS_DIRECTORY)
     return directory.reopen()
-
-
-def _expect_directory(directory: Directory, name: str, slash: bool) -> None:
-    """After a slash there must be a directory, else NOT_DIRECTORY."""
-    if slash and directory.stat_entry(name).type is not FileType.DIRECTORY:
-        raise HostError(Code.NOT_DIRECTORY)
-
-
-def _expect_free(directory: Directory, name: str, slash: bool) -> None:
-    """Nothing but a directory can be created under a name with a slash: say which error it is."""
-    if not name:
-        raise HostError(Code.EXIST)
-    if slash:
-        _expect_directory(directory, name, slash)  # NO_ENTRY where there is nothing
-        raise HostError(Code.EXIST)

@@ -79,7 +79,9 @@ def _guarded(body: HostFunction, signature: FuncType) -> HostFunction:
 
     def call(*args: int) -> int | None:
         try:
-            return body(*map(and_, args, masks))
+            if args and min(args) < 0:
+                return body(*map(and_, args, masks))
+            return body(*args)
         except Error:  # among them `Timeout`, which is an OSError too
             raise
         except (HostError, OSError) as error:

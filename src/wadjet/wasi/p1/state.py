@@ -69,6 +69,13 @@ class State:
         self.wasi: Final = wasi
         self.memory: Callable[[], memoryview] = _no_memory
         self.deadline: int | None = None
+        #: by `$clockid`
+        self.clocks: Final = (
+            wasi.clocks.realtime,
+            wasi.clocks.monotonic,
+            wasi.clocks.process_cpu,
+            wasi.clocks.thread_cpu,
+        )
         self._table: dict[int, Descriptor] = {}
         self._freed: list[int] = []
         try:
@@ -196,6 +203,11 @@ class State:
             raise Trap("out of bounds memory access")
         if count > MAX_VECTORS:
             raise HostError(Code.INVALID)
+        if count == 1:
+            start, length = IOVEC.unpack_from(view, pointer)
+            if start + length > size:
+                raise Trap("out of bounds memory access")
+            return [view[start : start + min(length, MAX_TRANSFER)]] if length else []
         regions: list[memoryview] = []
         left = MAX_TRANSFER
         for start, length in IOVEC.iter_unpack(view[pointer : pointer + count * IOVEC.size]):
