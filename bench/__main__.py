@@ -5,7 +5,7 @@ import sys
 
 from bench import measure, report
 from bench.engines import ENGINES, present
-from bench.measure import Row
+from bench.measure import Plan, Row
 from bench.workloads import programs
 
 PAIRS = (("wadjet", "wasmtime"), ("wadjet", "node"), ("wadjet", "native"), ("wasmtime", "native"))
@@ -19,8 +19,8 @@ def main() -> int:
     chosen = [p for p in programs() if not options.program or p.name in options.program]
     tables: dict[str, list[Row]] = {}
     if "steady" in options.part:
-        rounds, warm = options.rounds, options.warm
-        tables["Steady state"] = measure.steady(engines, chosen, rounds, warm, _say)
+        plan = Plan(options.rounds, options.warm, options.tier)
+        tables["Steady state"] = measure.steady(engines, chosen, plan, _say)
     if "calls" in options.part:
         tables["From Python"] = measure.micro(engines, options.rounds, _say)
     if "start" in options.part:
@@ -47,6 +47,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", action="append", default=[], choices=names)
     parser.add_argument("--rounds", type=int, default=5, help="measured runs of each (default 5)")
     parser.add_argument("--warm", type=int, default=2, help="runs before those (default 2)")
+    tiers = ("optimizing", "auto", "interpreter")
+    parser.add_argument("--tier", choices=tiers, default=tiers[0], help="of wadjet, steady state")
     parser.add_argument("--json", action="store_true", help="everything measured, as JSON")
     options = parser.parse_args()
     options.part = options.part or list(parts)

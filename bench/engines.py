@@ -43,6 +43,7 @@ class Task:
     stdout: str
     features: str = ""
     source: str = ""  # the C source of a native build, "" where there is none
+    tier: str = "auto"  # wadjet's
 
 
 @dataclass

@@ -26,34 +26,41 @@ class Row:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How often each program runs, before and while it is measured, and in which tier of ours."""
+
+    rounds: int
+    warm: int
+    tier: str
+
+
 def steady(
-    engines: dict[str, Engine], programs: Iterable[Program], rounds: int, warm: int, say: Progress
+    engines: dict[str, Engine], programs: Iterable[Program], plan: Plan, say: Progress
 ) -> list[Row]:
-    """Seconds inside each program once everything is compiled: `warm` runs go before."""
+    """Seconds inside each program once everything is compiled."""
     rows = []
     for program in programs:
         say(program.name)
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(_steady_row(engines, program, rounds, warm, Path(folder)))
+            rows.append(_steady_row(engines, program, plan, Path(folder)))
     return rows
 
 
-def _steady_row(
-    engines: dict[str, Engine], program: Program, rounds: int, warm: int, folder: Path
-) -> Row:
+def _steady_row(engines: dict[str, Engine], program: Program, plan: Plan, folder: Path) -> Row:
     row = Row(program.name, "s")
     sessions: dict[str, Session] = {}
     samples: dict[str, list[float]] = {}
     for name, engine in engines.items():
         try:
-            session = engine.session(program.task(folder / f"{name}.out"))
+            session = engine.session(program.task(folder / f"{name}.out", plan.tier))
         except RuntimeError as error:
             row.problems[name] = str(error)
             continue
         if session is not None:
             sessions[name], samples[name] = session, []
     try:
-        for turn in range(warm + rounds):
+        for turn in range(plan.warm + plan.rounds):
             for name, session in list(sessions.items()):
                 try:
                     outcome = session.run()
@@ -62,7 +69,7 @@ def _steady_row(
                     row.problems[name] = str(error)
                     sessions.pop(name).close()
                     continue
-                if turn >= warm:
+                if turn >= plan.warm:
                     samples[name].append(outcome.seconds)
     finally:
         for session in sessions.values():

@@ -129,7 +129,7 @@ class Wadjet(Adapter):
                 stdout=stdout,
                 stderr=INHERIT,
             )
-            with Program(self._module, wasi) as program:
+            with Program(self._module, wasi, tier=task["tier"]) as program:
                 begun = time.perf_counter()
                 code = program.start()
                 return time.perf_counter() - begun, code

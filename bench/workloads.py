@@ -22,7 +22,7 @@ class Program:
     expect: bytes = field(repr=False)
     source: Path | None = None
 
-    def task(self, stdout: Path) -> Task:
+    def task(self, stdout: Path, tier: str) -> Task:
         """The same, as a worker takes it."""
         return Task(
             wasm=str(self.wasm),
@@ -31,6 +31,7 @@ class Program:
             stdin=os.devnull,
             stdout=str(stdout),
             source=str(self.source or ""),
+            tier=tier,
         )
 
     def check(self, outcome: Outcome) -> None:
