@@ -1,0 +1,180 @@
+"""Stack switching in the interpreter."""
+
+import pytest
+
+from tests.engine.interpreted import call, make, run
+from wadjet.base.errors import Exhaustion, Trap, WasmException
+from wadjet.engine.runtime.budget import Limits
+from wadjet.engine.runtime.store import Store
+
+GENERATOR = """
+  (type $f (func (param i32))) (type $c (cont $f))
+  (type $g (func)) (type $k (cont $g))
+  (tag $yield (param i32)) (tag $other)
+  (func $count (type $f)
+    (loop $l (if (local.get 0) (then
+      (suspend $yield (local.get 0))
+      (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+      (br $l)))))
+  (elem declare func $count)"""
+
+
+def test_a_generator() -> None:
+    text = f"""{GENERATOR}
+      (func (export "run") (param i32) (result i32) (local $sum i32) (local $k (ref null $k))
+        (local.set $k (cont.bind $c $k (local.get 0) (cont.new $c (ref.func $count))))
+        (loop $next
+          (block $yielded (result i32 (ref $k))
+            (resume $k (on $yield $yielded) (local.get $k))
+            (return (local.get $sum)))
+          (local.set $k)
+          (local.set $sum (i32.add (local.get $sum)))
+          (br $next))
+        (unreachable))"""
+    assert run(text, 100) == 5050
+
+
+def test_a_suspension_passes_over_resumes_that_do_not_handle_it() -> None:
+    text = f"""{GENERATOR}
+      (func $between (type $f)
+        (block $h (result (ref $k))
+          (resume $c (on $other $h) (local.get 0) (cont.new $c (ref.func $count)))
+          (return))
+        (drop))
+      (elem declare func $between)
+      (func (export "run") (result i32) (local $n i32) (local $k (ref null $k))
+        (local.set $k (cont.bind $c $k (i32.const 3) (cont.new $c (ref.func $between))))
+        (loop $next
+          (block $yielded (result i32 (ref $k))
+            (resume $k (on $yield $yielded) (local.get $k))
+            (return (local.get $n)))
+          (local.set $k) (drop)
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br $next))
+        (unreachable))"""
+    assert run(text) == 3
+
+
+def test_switch_goes_from_one_to_the_other_under_one_handler() -> None:
+    text = """
+      (rec (type $f (func (param i32 (ref null $c)) (result i32))) (type $c (cont $f)))
+      (tag $swap (result i32))
+      (func $ping (type $f)
+        (loop $l (if (i32.lt_u (local.get 0) (i32.const 10)) (then
+          (switch $c $swap (i32.add (local.get 0) (i32.const 1)) (local.get 1))
+          (local.set 1) (local.set 0) (br $l))))
+        (local.get 0))
+      (elem declare func $ping)
+      (func (export "run") (result i32)
+        (resume $c (on $swap switch) (i32.const 0) (cont.new $c (ref.func $ping))
+          (cont.new $c (ref.func $ping))))"""
+    assert run(text) == 10
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("(suspend $other)", "unhandled tag"),
+        ("(resume $k (ref.null $k))", "null continuation reference"),
+        ("(drop (cont.new $c (ref.null $f)))", "null function reference"),
+        (
+            """(local.set $k (cont.bind $c $k (i32.const 0) (cont.new $c (ref.func $count))))
+            (resume $k (local.get $k)) (resume $k (local.get $k))""",
+            "continuation already consumed",
+        ),
+    ],
+)
+def test_traps(body: str, words: str) -> None:
+    with pytest.raises(Trap, match=words):
+        run(f'{GENERATOR} (func (export "run") (local $k (ref null $k)) {body})')
+
+
+def test_resume_throw_throws_where_the_continuation_waits() -> None:
+    text = f"""{GENERATOR} (tag $stop (param i32)) (tag $done (result i32))
+      (type $r (func (result i32))) (type $kr (cont $r))
+      (func $body (type $r)
+        (block $h (result i32)
+          (try_table (catch $stop $h) (suspend $other)) (i32.const 0)))
+      (elem declare func $body)
+      (func (export "run") (result i32) (local $k (ref null $kr))
+        (local.set $k (block $h (result (ref $kr))
+          (resume $kr (on $other $h) (cont.new $kr (ref.func $body)))
+          (return)))
+        (resume_throw $kr $stop (i32.const 31) (local.get $k)))"""
+    assert run(text) == 31
+
+
+def test_an_exception_leaves_a_continuation_for_who_resumed_it() -> None:
+    text = f"""{GENERATOR} (tag $e)
+      (func $thrower (type $f) (throw $e)) (elem declare func $thrower)
+      (func (export "run") (param i32) (result i32)
+        (block $h
+          (try_table (catch_all $h)
+            (resume $c (i32.const 0) (cont.new $c (ref.func $thrower))))
+          (return (i32.const 0)))
+        (if (local.get 0) (then (throw $e)))
+        (i32.const 1))"""
+    assert run(text, 0) == 1
+    with pytest.raises(WasmException):
+        run(text, 1)
+
+
+def test_a_trap_in_a_continuation_names_everyone() -> None:
+    text = """(module (type $f (func)) (type $c (cont $f))
+      (func $inner (type $f) (unreachable)) (elem declare func $inner)
+      (func $outer (export "run") (resume $c (cont.new $c (ref.func $inner)))))"""
+    with pytest.raises(Trap) as info:
+        call(make(text), "run")
+    assert [frame.name for frame in info.value.backtrace] == ["inner", "run"]
+
+
+RECURSE = """(type $f (func)) (type $c (cont $f))
+  (func $r (type $f) (resume $c (cont.new $c (ref.func $r)))) (elem declare func $r)
+  (func (export "run") (call $r))"""
+
+
+def test_continuations_that_resume_each_other_use_up_the_stack() -> None:
+    with pytest.raises(Exhaustion, match="call stack exhausted"):
+        run(RECURSE)
+
+
+def test_suspended_stacks_give_back_their_room() -> None:
+    text = f"""{GENERATOR}
+      (func $deep (type $f)
+        (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1))))
+          (else (suspend $other))))
+      (elem declare func $deep)
+      (func (export "run") (param i32) (local $k (ref null $k))
+        (loop $l
+          (local.set $k (block $h (result (ref $k))
+            (resume $c (on $other $h) (i32.const 1000) (cont.new $c (ref.func $deep)))
+            (unreachable)))
+          (resume $k (local.get $k))
+          (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"""
+    run(text, 30, store=Store(Limits(stack=200_000)))
+
+
+def test_host_functions_can_be_the_body_of_a_continuation() -> None:
+    instance = make(
+        """(module (type $f (func (param i32) (result i32))) (type $c (cont $f))
+          (import "" "h" (func $h (type $f))) (elem declare func $h)
+          (func (export "run") (result i32)
+            (resume $c (i32.const 4) (cont.new $c (ref.func $h)))))""",
+        lambda n: n * 2,
+    )
+    assert call(instance, "run") == 8
+
+
+def test_no_suspension_crosses_the_host() -> None:
+    instance = make(
+        f"""(module (import "" "h" (func $h)) {GENERATOR}
+          (func (export "inner") (suspend $other))
+          (func $mid (type $f) (call $h)) (elem declare func $mid)
+          (func (export "run")
+            (block $x (result (ref $k))
+              (resume $c (on $other $x) (i32.const 0) (cont.new $c (ref.func $mid))) (return))
+            (drop)))""",
+        lambda: call(instance, "inner"),
+    )
+    with pytest.raises(Trap, match="unhandled tag"):
+        call(instance, "run")
