@@ -44,6 +44,16 @@ def test_stack(make: Make) -> None:
         exports.quick()
 
 
+def test_fuel() -> None:
+    module = wadjet.Module(FOREVER)
+    exports = wadjet.Instance(module, limits=Limits(fuel=10_000)).exports
+    exports.quick()
+    with pytest.raises(wadjet.Exhaustion, match="fuel"):
+        exports.loop()
+    with pytest.raises(wadjet.Error, match="fuel"):
+        wadjet.Instance(module, limits=Limits(fuel=1), tier="optimizing")
+
+
 def test_a_store_and_limits_exclude_each_other(make: Make) -> None:
     with pytest.raises(ValueError, match="store"):
         make("(module)", store=wadjet.Store(), limits=Limits())

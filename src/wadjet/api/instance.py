@@ -7,7 +7,7 @@ from wadjet.api.global_ import Global
 from wadjet.api.memory import Memory
 from wadjet.api.module import Module
 from wadjet.api.table import Table
-from wadjet.base.errors import Unlinkable
+from wadjet.base.errors import Error, Unlinkable
 from wadjet.core.module import Export
 from wadjet.engine.runtime import instance as runtime
 from wadjet.engine.runtime.budget import Limits
@@ -129,6 +129,8 @@ class Instance:
         if limits is not None:
             store = Store(limits)
         home = _home(store, given)
+        if home.limits.fuel is not None:
+            tier = _metered(tier)
         self.module: Final = module
         unwrapped = [_unwrap(each) for each in given]
         self._instance: Final = instantiate(home, module.code(tier), unwrapped)
@@ -146,6 +148,13 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"<wadjet.Instance of {self.module!r}>"
+
+
+def _metered(tier: str) -> str:
+    """The tier for guests whose fuel is counted."""
+    if tier == "optimizing":
+        raise Error("machine code does not count fuel: use the interpreter")
+    return "interpreter"
 
 
 def _find(imports: object, module: str, name: str) -> object:

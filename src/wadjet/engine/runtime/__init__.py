@@ -1,1 +1,1 @@
-"""The nouns of the standard's chapter 4, and what makes machine code run."""
+"""The running half: stores, instances and what is in them, machine code in memory."""

@@ -13,7 +13,8 @@ class Limits:
     memory    bytes of all linear memories, tables and collected objects together; growing beyond
               it fails as the standard lets it fail (-1), creating beyond it is `Exhaustion`
     stack     bytes of native stack; then `Exhaustion`
-    fuel      units of work over the life of the store; then `Exhaustion`
+    fuel      units of work over the life of the store; then `Exhaustion`. Only the interpreter
+              counts: `auto` chooses it then
     """
 
     seconds: float | None = None
