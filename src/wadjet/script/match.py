@@ -70,7 +70,7 @@ def _ref_matches(
     root = top(type_.heap)
     if pattern.payload is not None:
         home = "extern" if pattern.kind == "extern" else "any"
-        return root == home and word & 3 == 2 and store.object(word) is hosts[pattern.payload]
+        return root == home and word & 3 == 2 and store.object(word) is hosts.get(pattern.payload)
     return pattern.kind in _kinds(word, root, store)
 
 
