@@ -125,7 +125,7 @@ def test_a_trap_in_a_continuation_names_everyone() -> None:
       (func $outer (export "run") (resume $c (cont.new $c (ref.func $inner)))))"""
     with pytest.raises(Trap) as info:
         call(make(text), "run")
-    assert [frame.name for frame in info.value.backtrace] == ["inner", "run"]
+    assert [frame.name for frame in info.value.backtrace] == ["inner", "outer"]
 
 
 RECURSE = """(type $f (func)) (type $c (cont $f))

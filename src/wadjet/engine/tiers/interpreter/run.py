@@ -315,7 +315,7 @@ class Run:
 
 def _place(unit: Unit, index: int) -> Place:
     names = unit.instance.module.names
-    return Place(names.module, index, unit.instance.func_name(index))
+    return Place(names.module, index, names.funcs.get(index))
 
 
 def _apply(stack: list[int], work: Work, shape: tuple[int, int]) -> None:
