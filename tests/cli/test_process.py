@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.process import ENV, WADJET
 from wadjet.cli import COMMANDS, main
 
-WADJET = [sys.executable, "-m", "wadjet"]
 SOURCE = "(module" + "(func (nop) (nop) (nop) (nop))" * 20_000 + ")"
 
 
@@ -22,6 +22,7 @@ def loaded_by(*words: str) -> set[str]:
         capture_output=True,
         text=True,
         check=False,
+        env=ENV,
     )
     return {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
 
@@ -51,7 +52,7 @@ def test_a_closed_pipe_is_quiet(command: list[str], tmp_path: Path) -> None:
     text.write_text(SOURCE)
     assert main(["parse", str(text), "-o", str(path)]) == 0
     with subprocess.Popen(
-        [*WADJET, *command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*WADJET, *command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -66,7 +67,7 @@ def test_no_binary_to_a_terminal(tmp_path: Path) -> None:
     text.write_text("(module)")
     terminal, theirs = pty.openpty()
     run = subprocess.run(
-        [*WADJET, "parse", str(text)], stdout=theirs, stderr=subprocess.PIPE, check=False
+        [*WADJET, "parse", str(text)], stdout=theirs, stderr=subprocess.PIPE, check=False, env=ENV
     )
     os.close(theirs)
     os.close(terminal)
@@ -76,10 +77,12 @@ def test_no_binary_to_a_terminal(tmp_path: Path) -> None:
 
 def test_pipes(tmp_path: Path) -> None:
     text = b'(module (func $f (export "f") (nop)))'
-    binary = subprocess.run([*WADJET, "parse", "-"], input=text, capture_output=True, check=True)
+    binary = subprocess.run(
+        [*WADJET, "parse", "-"], input=text, capture_output=True, check=True, env=ENV
+    )
     assert binary.stdout.startswith(b"\0asm\1\0\0\0")
     again = subprocess.run(
-        [*WADJET, "print", "-"], input=binary.stdout, capture_output=True, check=True
+        [*WADJET, "print", "-"], input=binary.stdout, capture_output=True, check=True, env=ENV
     )
     assert b'(export "f" (func $f))' in again.stdout
 

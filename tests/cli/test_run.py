@@ -2,12 +2,12 @@
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.cli.process import ENV, WADJET
 from wadjet.cli import main
 
 SPIN = '(module (func (export "_start") (loop (br 0))))'
@@ -35,8 +35,8 @@ CAT = """
 """
 
 
-def spawn(*words: str, **kwargs: object) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-m", "wadjet", *words], **kwargs)  # type: ignore[call-overload, no-any-return]
+def spawn(*words: str, **streams: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([*WADJET, *words], env=ENV, **streams)
 
 
 @pytest.fixture

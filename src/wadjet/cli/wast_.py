@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wadjet.cli.common import BAD_USAGE, Command, Failure, add_tier, chosen_features
-from wadjet.script import run_paths
+from wadjet.script.suite import run_paths
 
 
 def _options(parser: ArgumentParser) -> None:

@@ -6,7 +6,7 @@
   (tag $oops (param i32))
   (memory 1 100)
   (func $divide (param $by i32) (result i32) (i32.div_s (i32.const 1) (local.get $by)))
-  (func $main (export "_start") (drop (call $divide (i32.const 0))))
+  (func $_start (export "_start") (drop (call $divide (i32.const 0))))
   (func $deep (export "deep") (call $deep))
   (func (export "spin") (loop (br 0)))
   (func (export "big") (result i32) (memory.grow (i32.const 1)))
@@ -14,77 +14,12 @@
 ;;$ wadjet run %
 ;;! wadjet: trap: input.wat: integer divide by zero
 ;;!   at divide
-;;!   at main
+;;!   at _start
 ;;= 134
 ;;$ wadjet run --tier interpreter %
 ;;! wadjet: trap: input.wat: integer divide by zero
 ;;!   at divide
-;;!   at main
-;;= 134
-;;! wadjet: trap: input.wat: call stack exhausted
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
-;;!   at deep
+;;!   at _start
 ;;= 134
 ;;$ wadjet run --invoke spin --timeout 0.1 %
 ;;! wadjet: error: input.wat: time limit reached
@@ -92,5 +27,3 @@
 ;;= 124
 ;;$ wadjet run --invoke big --max-memory 64KiB %
 ;;| -1
-;;! wadjet: trap: input.wat: uncaught exception <wadjet.Tag 6: i32> with (7,)
-;;= 134
