@@ -359,3 +359,28 @@ def test_tiers_do_not_mix_in_one_store() -> None:
         with pytest.raises(wadjet.Unlinkable, match="cannot share a store"):
             wadjet.Instance(taker, {"a": given}, tier=second)
         given.exports.f()
+
+
+def test_a_host_function_may_make_instances_that_share_with_the_running_one(make: Make) -> None:
+    made: list[wadjet.Instance] = []
+    helper = make('(func (export "seven") (result i32) (i32.const 7))')
+
+    def grow() -> int:
+        text = """
+            (import "a" "table" (table 1 funcref)) (import "b" "seven" (func $s (result i32)))
+            (elem (i32.const 0) func $s)
+        """
+        made.append(make(text, {"a": outer, "b": helper}))
+        return int(outer.exports.call())
+
+    outer = make(
+        """
+        (import "e" "grow" (func $grow (result i32))) (table (export "table") 1 funcref)
+        (func (export "call") (result i32) (call_indirect (result i32) (i32.const 0)))
+        (func (export "go") (result i32) (i32.add (call $grow) (call 1)))
+        """,
+        {"e": {"grow": grow}},
+    )
+    assert outer.exports.go() == 14
+    assert made[0].store is outer.store is helper.store
+    assert helper.exports.seven() == 7

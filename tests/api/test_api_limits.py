@@ -85,3 +85,17 @@ def test_two_threads_in_one_store_take_turns(make: Make) -> None:
     for thread in threads:
         thread.join(20)
     assert not errors
+
+
+def test_two_threads_run_two_instances(make: Make) -> None:
+    barrier = threading.Barrier(2, timeout=20)
+    text = '(import "e" "f" (func)) (func (export "go") (call 0))'
+    # each waits inside its guest for the other: alone, neither would come out
+    instances = [make(text, {"e": {"f": barrier.wait}}) for _ in range(2)]
+    threads = [threading.Thread(target=each.exports.go) for each in instances]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not barrier.broken

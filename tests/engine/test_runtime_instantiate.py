@@ -436,10 +436,8 @@ def test_what_a_host_function_returns_is_checked(answer: object) -> None:
         func.call_raw([])
 
 
-def test_a_host_function_without_results_must_return_none() -> None:
-    func = Function(FuncType((), ()), lambda: 5)
-    with pytest.raises(TypeError, match="no result expected"):
-        func()
+def test_what_a_host_function_without_results_returns_does_not_matter() -> None:
+    assert Function(FuncType((), ()), lambda: 5)() is None
 
 
 def test_tags_and_tables_keep_their_kind(  # a Tag is no function although it has its type

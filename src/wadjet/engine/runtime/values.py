@@ -219,12 +219,10 @@ def to_python(raw: int, type_: ValType, store: "Store") -> object:
 
 
 def results_to_raw(value: object, types: Sequence[ValType], store: "Store") -> list[int]:
-    """What a Python function returned, as results: None for none, a sequence for several."""
+    """What a Python function returned, as results: anything for none, a tuple for several."""
     if len(types) == 1:
         return [to_raw(value, types[0], store)]
     if not types:
-        if value is not None:
-            raise TypeError(f"no result expected, {type(value).__name__} returned")
         return []
     if not isinstance(value, tuple | list) or len(value) != len(types):
         raise TypeError(f"a tuple of {len(types)} results expected, {value!r} returned")
