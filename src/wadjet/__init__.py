@@ -12,10 +12,15 @@
 Importing this module loads next to nothing: each name is fetched when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from __future__ import annotations
 
+from importlib import import_module
+
+# `typing` itself would take longer to load than all the rest of this module
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from wadjet.api.descriptions import ExportType as ExportType
     from wadjet.api.descriptions import ImportType as ImportType
     from wadjet.api.global_ import Global as Global
