@@ -169,6 +169,9 @@ class Cursor:
     def natural(self, bits: int, what: str) -> int:
         """A natural number of 8, 32 or 64 bits."""
         text = self.texts[self.at]
+        if len(text) < 3 and text.isdecimal():
+            self.at += 1
+            return int(text)
         if not literals.is_nat(text):
             raise self.unexpected(what)
         value = literals.nat(text, bits)
@@ -190,6 +193,9 @@ class Cursor:
     def number(self, bits: int) -> int:
         """An integer constant, in signed form."""
         text = self.texts[self.at]
+        if len(text) < 3 and text.isdecimal():
+            self.at += 1
+            return int(text)
         if not literals.is_integer(text):
             raise self._no_number("an integer")
         value = literals.integer(text, bits)
