@@ -84,8 +84,13 @@ class Program(AbstractContextManager["Program"]):
             self._p1.deadline = time.monotonic_ns() + round(self._limits.seconds * 1e9)
 
     def start(self) -> int:
-        """Run a command from its beginning (`_start`) to its end; its exit status."""
+        """Run a command from its beginning (`_start`) to its end; its exit status.
+
+        A module without one has run already if it has a start function; else it is no command.
+        """
         if "_start" not in self.instance.exports:
+            if self.instance.module.core.start is not None:
+                return 0
             raise Error("not a command: the module exports no function `_start`")
         try:
             self.invoke("_start")

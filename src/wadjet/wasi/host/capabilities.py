@@ -1,10 +1,9 @@
 """What a guest is given: nothing but what is written down here."""
 
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from wadjet.wasi.host.clocks import Clocks, FixedClocks
 from wadjet.wasi.host.directory import Directory
@@ -13,6 +12,9 @@ from wadjet.wasi.host.random import Random, SeededRandom, SystemRandom
 from wadjet.wasi.host.real import open_directory
 from wadjet.wasi.host.stdio import INHERIT, Sink, Source, open_sink, open_source
 from wadjet.wasi.host.tree import Content, Tree
+
+if TYPE_CHECKING:
+    import socket
 
 #: What can be preopened: a directory of the machine, or a tree in memory, perhaps still to make.
 Preopen: TypeAlias = "str | os.PathLike[str] | Tree | Content"
@@ -62,7 +64,7 @@ class Wasi:
         stderr: Sink = INHERIT,
         clocks: Clocks | int | None = None,
         random: Random | int | None = None,
-        sockets: Sequence[socket.socket] = (),
+        sockets: "Sequence[socket.socket]" = (),
     ) -> None:
         if isinstance(args, str):
             raise TypeError("args must be a sequence of strings, not one string")
@@ -93,6 +95,15 @@ class Wasi:
             (name, where.root() if isinstance(where, Tree) else open_directory(where))
             for name, where in self.dirs.items()
         ]
+
+    def open_sockets(self) -> list[Handle]:
+        """Handles for the sockets, which do not close them."""
+        if not self.sockets:
+            return []
+        # Few guests have any, and the system's sockets take long to import.
+        from wadjet.wasi.host.sockets import Socket
+
+        return [Socket(system, owned=False) for system in self.sockets]
 
 
 def _checked(text: str) -> str:

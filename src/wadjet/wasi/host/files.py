@@ -200,6 +200,8 @@ class OsFile(Handle):
 
     def set_times(self, accessed: int | None, modified: int | None) -> None:
         """Set the times; the time of the change itself follows."""
+        if os.utime not in os.supports_fd:
+            raise HostError(Code.UNSUPPORTED)
         times = both_times(accessed, modified, os.fstat(self._number))
         os.utime(self._number, ns=times)
 

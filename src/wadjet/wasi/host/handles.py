@@ -146,6 +146,23 @@ class Handle(ABC):
             raise HostError(Code.INVALID)
         self.flags = flags
 
+    def accept(self, *, nonblocking: bool) -> "Handle":
+        """The next connection to a listening socket."""
+        raise HostError(Code.NOT_SOCKET)
+
+    def receive(
+        self, buffers: Buffers, *, peek: bool = False, wait_all: bool = False
+    ) -> tuple[int, bool]:
+        """Read from a socket: the number of bytes, and whether a datagram was cut short.
+
+        `peek` leaves the bytes where they are; `wait_all` waits for the buffers to fill.
+        """
+        raise HostError(Code.NOT_SOCKET)
+
+    def shutdown(self, *, reading: bool, writing: bool) -> None:
+        """End one or both directions of a connection."""
+        raise HostError(Code.NOT_SOCKET)
+
     def poll_number(self) -> int | None:
         """The system's descriptor to wait on, or None for what is always ready."""
         return None

@@ -130,7 +130,13 @@ class OsDirectory(Directory):
 
     def unlink(self, name: str) -> None:
         """`unlinkat`."""
-        os.unlink(_bytes(name), dir_fd=self._number)
+        try:
+            os.unlink(_bytes(name), dir_fd=self._number)
+        except PermissionError:
+            # That is also what some systems, macOS among them, say of a directory.
+            if self.stat_entry(name).type is FileType.DIRECTORY:
+                raise HostError(Code.IS_DIRECTORY) from None
+            raise
 
     def rename(self, name: str, to: Directory, new_name: str) -> None:
         """`renameat`."""

@@ -72,10 +72,7 @@ class Socket(Handle):
     def receive(
         self, buffers: Buffers, *, peek: bool = False, wait_all: bool = False
     ) -> tuple[int, bool]:
-        """Receive: the number of bytes, 0 at the end, and whether a datagram was cut short.
-
-        `peek` leaves the bytes where they are; `wait_all` waits for the buffers to fill.
-        """
+        """Receive."""
         if not room(buffers):
             return 0, False
         flags = (socket.MSG_PEEK if peek else 0) | (socket.MSG_WAITALL if wait_all else 0)

@@ -226,10 +226,10 @@ class DescriptorFunctions(State):
         if cookie == 0 or descriptor.listing is None:
             descriptor.listing = _listing(directory)
         used = 0
-        for entry in descriptor.listing[cookie:]:
-            cookie += 1
+        for index in range(cookie, len(descriptor.listing)):
+            entry = descriptor.listing[index]
             name = entry.name.encode("utf-8", "surrogateescape")
-            head = DIRENT.pack(cookie, entry.inode, len(name), FILETYPE[entry.type])
+            head = DIRENT.pack(index + 1, entry.inode, len(name), FILETYPE[entry.type])
             piece = (head + name)[: length - used]
             buffer[used : used + len(piece)] = piece
             used += len(piece)

@@ -10,7 +10,6 @@ from wadjet.wasi.host.directory import MAX_PATH, Directory, DirectoryEntry
 from wadjet.wasi.host.errors import Code, HostError
 from wadjet.wasi.host.handles import MAX_BUFFERS, MAX_TRANSFER, FileType, Handle
 from wadjet.wasi.host.polling import wait_for
-from wadjet.wasi.host.sockets import Socket
 from wadjet.wasi.p1.abi import (
     DIRECTORY_RIGHTS,
     FILE_RIGHTS,
@@ -27,6 +26,8 @@ from wadjet.wasi.p1.abi import (
 #: than programs use, and few enough to be counted.
 MAX_DESCRIPTORS: Final = 1 << 16
 MAX_VECTORS: Final = 1 << 16
+
+_SOCKETS: Final = (FileType.SOCKET_STREAM, FileType.SOCKET_DATAGRAM)
 
 
 @final
@@ -92,8 +93,7 @@ class State:
             self.insert(Descriptor(handle, base | others & ~(Right.FD_READ | Right.FD_WRITE)))
         for name, directory in wasi.open_dirs():
             self.insert(Descriptor(directory, DIRECTORY_RIGHTS, Right.ALL, name.encode()))
-        for system in wasi.sockets:
-            handle = Socket(system, owned=False)
+        for handle in wasi.open_sockets():
             self.insert(Descriptor(handle, SOCKET_RIGHTS, SOCKET_RIGHTS))
 
     def close(self) -> None:
@@ -151,13 +151,11 @@ class State:
         self.descriptor(number, rights)
         return handle
 
-    def socket(self, number: int, rights: int) -> Socket:
+    def socket(self, number: int, rights: int) -> Handle:
         """The socket behind a descriptor, if it has these rights."""
-        handle = self.descriptor(number).handle
-        if not isinstance(handle, Socket):
+        if self.descriptor(number).filetype not in _SOCKETS:
             raise HostError(Code.NOT_SOCKET)
-        self.descriptor(number, rights)
-        return handle
+        return self.descriptor(number, rights).handle
 
     def await_ready(self, handle: Handle, *, writing: bool) -> None:
         """Where there is a deadline, wait for the handle here and not in a call without one."""
