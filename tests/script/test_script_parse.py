@@ -50,7 +50,11 @@ def test_instances() -> None:
 def test_actions() -> None:
     assert command('(get $i "g")') == Perform(Get("i", "g"), line=1)
     made = command('(invoke "f" (i32.const -1) (f32.const nan) (ref.null any) (ref.extern 7))')
-    args = [Const(I32, 0xFFFFFFFF), Const(F32, 0x7FC00000), RefConst("null", heap="any")]
+    args: list[Const | RefConst] = [
+        Const(I32, 0xFFFFFFFF),
+        Const(F32, 0x7FC00000),
+        RefConst("null", heap="any"),
+    ]
     assert made == Perform(Invoke(None, "f", [*args, RefConst("extern", 7)]), line=1)
     with pytest.raises(Malformed, match="expected a constant"):
         parse_script('(invoke "f" (ref.func))')

@@ -23,6 +23,8 @@ _FOLDERS: Final[dict[str, str]] = {
     "threads": "wasm1,threads",
     "threads-main": "wasm2,threads",
 }
+#: so many failures of one script are written out; JSON has them all
+_SHOWN: Final = 20
 #: folders whose modules import what no host offers: they are validated and no more
 _STATIC: Final = frozenset({"shared-everything-threads"})
 
@@ -78,7 +80,7 @@ def run_paths(
 ) -> int:
     """Run scripts and folders of scripts, as `wadjet wast` does.
 
-    Writes each failure, a line for each file that has some, and the totals to `out`; all of it to
+    Writes the failures, a line for each file that has some, and the totals to `out`; all of it to
     `json_out` as JSON. Returns the exit status: 0 only if everything passed.
     """
     files: list[FileResult] = []
@@ -97,11 +99,12 @@ def run_paths(
 
 
 def _tell(file: FileResult, out: TextIO | None) -> None:
-    for failure in file.failures:
+    failures, count = file.failures, len(file.results)
+    for failure in failures[:_SHOWN]:
         print(f"{file.path}:{failure.line}: {failure.reason}", file=out)
-    if file.failures:
-        count = len(file.results)
-        print(f"{file.path}: {count - len(file.failures)} of {count} passed", file=out)
+    if failures:
+        more = f" ({len(failures) - _SHOWN} more failures)" if len(failures) > _SHOWN else ""
+        print(f"{file.path}: {count - len(failures)} of {count} passed{more}", file=out)
 
 
 def _as_json(files: list[FileResult], passed: int, failed: int) -> dict[str, object]:
