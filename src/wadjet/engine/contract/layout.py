@@ -114,6 +114,7 @@ VM_STORE: Final = Struct(
     activation="ptr",  # innermost VMActivation of this store, or null
     owner="i64",  # id of the thread that is inside this store, 0 if none
     depth="i64",  # how many entries from the host are active
+    exception="i64",  # the exception on its way (a reference), or 0
     interrupt="i64",  # non-zero: stop at the next safe point (codes in traps.py)
     fuel="i64",  # what is left where fuel is compiled in
     stack_size="i64",  # bytes of native stack that one entry from the host may use
@@ -168,7 +169,8 @@ class ContextLayout:
 
     All arrays hold 8-byte words: `memories` VMMemory*, `tables` VMTable*, `globals` pointers to
     16-byte cells (imported ones live elsewhere), `imports` VMFunc* of imported functions,
-    `types` canonical type ids, `tags` tag ids. `datas` and `elems` hold VMSegments inline.
+    `types` canonical type ids, `tags` ids or VMTypes of tags, `objects`
+    the VMTypes of struct and array types (0 for others, or where there is no native heap). `datas` and `elems` hold VMSegments inline.
     """
 
     def __init__(self, module: Module) -> None:
@@ -180,6 +182,7 @@ class ContextLayout:
             "imports": self.func_imports,
             "types": sum(len(group.subs) for group in module.types),
             "tags": len(module.imported(TagType)) + len(module.tags),
+            "objects": sum(len(group.subs) for group in module.types),
         }
         self._starts: dict[str, int] = {}
         self._strides: dict[str, int] = {}

@@ -41,5 +41,7 @@ TABLE_INIT: Final = _libcall("table_init", 5)
 ELEM_DROP: Final = _libcall("elem_drop", 1)
 #: (VMFunc, type index) → 1 where the function's type is a subtype of that type
 IS_SUBTYPE: Final = _libcall("is_subtype", 2)
+#: (bytes) → the address of a stretch of the heap of that size
+GC_REFILL: Final = _libcall("gc_refill", 1)
 
 LIBCALLS: Final = tuple(_ALL)

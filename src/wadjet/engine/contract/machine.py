@@ -16,7 +16,7 @@ from wadjet.engine.contract.layout import Struct
 
 VM_RUNTIME: Final = Struct(
     "VMRuntime",
-    code_low="ptr",  # all machine code lies in [code_low, code_high)
+    code_low="ptr",  # all guest code, and nothing else, lies in [code_low, code_high)
     code_high="ptr",
     regions="ptr",  # (low, high) pairs: reservations in which a fault is the guest's doing
     region_count="i64",
@@ -24,6 +24,7 @@ VM_RUNTIME: Final = Struct(
     on_thread="ptr",  # PyObject *: makes the VMThread of a new thread
     on_wait="ptr",  # PyObject *: waits until a store (address) is free
     on_fail="ptr",  # PyObject *: raises for an activation (address)
+    on_thrown="ptr",  # PyObject *: raises the exception on its way in a store (address)
     on_libcall="ptr",  # PyObject *: (context, id, buffer) → trap code or 0
     on_host="ptr",  # PyObject *: (host function, buffer) for signatures that need conversions
     on_compile="ptr",  # PyObject *: (slot number, …) compiles a function on its first call

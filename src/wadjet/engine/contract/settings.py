@@ -11,6 +11,8 @@ class Settings:
     strict_order    every guest access keeps its place among the others (see RATIONALE.md)
     fuel            count instructions and stop at zero
     polls           check for interruption at loop heads (where signals cannot do it)
+    exceptions      calls may come back with a WebAssembly exception on its way
+    raw             memory 0 is the process itself (for the runtime's own code, never for guests)
     deterministic   the deterministic profile: canonical NaNs
     """
 
@@ -18,4 +20,6 @@ class Settings:
     strict_order: bool = True
     fuel: bool = False
     polls: bool = False
+    exceptions: bool = False
+    raw: bool = False
     deterministic: bool = False

@@ -76,25 +76,67 @@ def _truncation(int_: str, float_: str, signed: bool) -> Emit:
 
 
 def _float_arithmetic(op: str, type_: str, suffix: str) -> Emit:
-    """add, sub, mul, div. LLVM folds x*1, x-0, x/-1 … to x, and a signalling NaN would slip
-    through unquieted: such constants are hidden from it."""
-    double = type_ == "double"
-    units = {float_bits(_bits(v, double), double) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
-    symbol = f"llvm.arithmetic.fence.{suffix}"
-
-    def hide(e: FunctionEmitter, operand: str) -> str:
-        if operand not in units:
-            return operand
-        e.unit.declare(symbol, f"declare {type_} @{symbol}({type_})")
-        return e.let(f"call {type_} @{symbol}({type_} {operand})")
+    """add, sub, mul, div of scalars."""
+    units = UNITS[type_]
 
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
         x, y = e.pops(2)
         if not (op == "fdiv" and x in units):
-            x = hide(e, x)
-        e.push(e.let(f"{op} {type_} {x}, {hide(e, y)}"))
+            x = hide(e, x, type_, suffix)
+        e.push(e.let(f"{op} {type_} {x}, {hide(e, y, type_, suffix)}"))
 
     return emit
+
+
+#: LLVM folds x*1, x-0, x/-1 … to x, and a signalling NaN would slip through unquieted: constants
+#: of these values are hidden from it. Type → how they are written.
+UNITS: Final = {
+    type_: {float_bits(_bits(v, double), double) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
+    for type_, double in (("float", False), ("double", True))
+}
+
+
+def hide(e: FunctionEmitter, operand: str, type_: str, suffix: str) -> str:
+    """The operand, without LLVM knowing what it is if it is a constant that it would fold."""
+    return fence(e, operand, type_, suffix) if operand in UNITS[type_] else operand
+
+
+def fence(e: FunctionEmitter, operand: str, type_: str, suffix: str) -> str:
+    """The operand, without LLVM knowing what it is."""
+    symbol = f"llvm.arithmetic.fence.{suffix}"
+    e.unit.declare(symbol, f"declare {type_} @{symbol}({type_})")
+    return e.let(f"call {type_} @{symbol}({type_} {operand})")
+
+
+def _wide_sum(op: str) -> Emit:
+    """add128, sub128: two pairs (low, high) to one."""
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        a_low, a_high, b_low, b_high = e.pops(4)
+        a, b = _pair(e, a_low, a_high), _pair(e, b_low, b_high)
+        _push_pair(e, e.let(f"{op} i128 {a}, {b}"))
+
+    return emit
+
+
+def _wide_product(extend: str) -> Emit:
+    """mul_wide: all bits of the product."""
+
+    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+        x, y = (e.let(f"{extend} i64 {operand} to i128") for operand in e.pops(2))
+        _push_pair(e, e.let(f"mul i128 {x}, {y}"))
+
+    return emit
+
+
+def _pair(e: FunctionEmitter, low: str, high: str) -> str:
+    high = e.let(f"zext i64 {high} to i128")
+    return e.let(f"or i128 {e.let(f'shl i128 {high}, 64')}, {e.let(f'zext i64 {low} to i128')}")
+
+
+def _push_pair(e: FunctionEmitter, wide: str) -> None:
+    e.push(e.let(f"trunc i128 {wide} to i64"))
+    e.push(e.let(f"trunc i128 {e.let(f'lshr i128 {wide}, 64')} to i64"))
 
 
 def _table() -> dict[int, Emit]:
@@ -110,6 +152,9 @@ def _table() -> dict[int, Emit]:
     for f, llvm in (("f32", "float"), ("f64", "double")):
         for op in ("add", "sub", "mul", "div"):
             rows[f"{f}.{op}"] = _float_arithmetic(f"f{op}", llvm, f)
+    for op in ("add", "sub"):
+        rows[f"i64.{op}128"] = _wide_sum(op)
+    rows["i64.mul_wide_s"], rows["i64.mul_wide_u"] = _wide_product("sext"), _wide_product("zext")
     return {BY_NAME[name][0].op: emit for name, emit in rows.items()}
 
 

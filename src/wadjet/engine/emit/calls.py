@@ -7,6 +7,7 @@ from wadjet.core.types import I32, FuncType
 from wadjet.engine.contract.layout import VM_FUNC, VM_TABLE, WORD
 from wadjet.engine.contract.libcalls import IS_SUBTYPE
 from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.exceptions import after_call
 from wadjet.engine.emit.function import Emit, FunctionEmitter, func_type
 from wadjet.engine.emit.libcalls import libcall
 from wadjet.engine.emit.llvmtypes import llvm_type, result_type
@@ -26,12 +27,16 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
     e.calls = True
     # notail: an endless recursion must exhaust the stack, not become an endless loop
     call = f"notail {_call_text(e, callee, context, type_)}"
-    if not type_.results:
-        e.emit(call)
-    elif len(type_.results) == 1:
-        e.push(e.let(call))
+    value = ""
+    if type_.results:
+        value = e.let(call)
     else:
-        aggregate, result = e.let(call), result_type(type_.results)
+        e.emit(call)
+    after_call(e)
+    if len(type_.results) == 1:
+        e.push(value)
+    else:
+        aggregate, result = value, result_type(type_.results)
         for k in range(len(type_.results)):
             e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
 

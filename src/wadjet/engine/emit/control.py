@@ -90,7 +90,7 @@ def _hint(e: FunctionEmitter, i: int) -> str:
 
 def _else(e: FunctionEmitter, imm: object, i: int) -> None:
     frame = e.frames[-1]
-    _fall_out(e, frame)
+    fall_out(e, frame)
     assert frame.else_label is not None and frame.else_edge is not None
     _, e.locals, params = frame.else_edge
     del e.stack[frame.height :]
@@ -98,7 +98,7 @@ def _else(e: FunctionEmitter, imm: object, i: int) -> None:
     e.start(frame.else_label)
 
 
-def _fall_out(e: FunctionEmitter, frame: Frame) -> None:
+def fall_out(e: FunctionEmitter, frame: Frame) -> None:
     """Leave the block by its end, if control gets there."""
     if e.block is not None:
         frame.edges.append(e.edge(e.pops(len(frame.results))))
@@ -107,14 +107,16 @@ def _fall_out(e: FunctionEmitter, frame: Frame) -> None:
 
 def close_frame(e: FunctionEmitter, frame: Frame) -> None:
     """Join everything that leaves the block, its results on the stack."""
-    _fall_out(e, frame)
+    fall_out(e, frame)
     del e.stack[frame.height :]
     e.stack.extend(e.join(frame.edges, frame.label, frame.results))
 
 
 def _end(e: FunctionEmitter, imm: object, i: int) -> None:
     frame = e.frames.pop()
-    if not e.frames:
+    if frame.finish is not None:
+        frame.finish(e, frame)
+    elif not e.frames:
         _end_function(e, frame)
     elif frame.is_loop:
         _finish_loop(e, frame)

@@ -124,6 +124,9 @@ def _guarded_call(t: _Text, type_: FuncType, func: str, args: list[str]) -> str:
         value = t.let(call)
     else:
         t.add(call)
+    store = t.load("ptr", "%act", VM_ACTIVATION["store"])
+    thrown = t.load("i64", store, VM_STORE["exception"])
+    t.unless(t.let(f"icmp eq i64 {thrown}, 0"), "thrown")
     t.add("call void @wj_leave(ptr %act)")
     return value
 
@@ -136,7 +139,10 @@ def _parts(t: _Text, type_: FuncType, value: str) -> list[str]:
     return [t.let(f"extractvalue {result} {value}, {k}") for k in range(len(type_.results))]
 
 
-_FAIL: Final = """failed:
+_FAIL: Final = """thrown:
+call void @wj_thrown(ptr %act)
+ret ptr null
+failed:
 call void @wj_fail(ptr %act)
 ret ptr null
 bad:
@@ -301,6 +307,7 @@ _DECLARATIONS: Final = """
 declare i32 @wj_enter(ptr, ptr)
 declare void @wj_leave(ptr)
 declare void @wj_fail(ptr)
+declare void @wj_thrown(ptr)
 declare void @wj_trap(ptr, i32) noreturn
 declare void @wj_host_error(ptr) noreturn
 declare void @wj_resume(ptr)

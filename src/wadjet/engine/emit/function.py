@@ -33,7 +33,7 @@ class Frame:
     """A block under construction. `label` is where branches to it go."""
 
     __slots__ = (
-        "edges", "else_edge", "else_label", "extra", "height", "is_loop", "label", "op", "phi_at",
+        "edges", "else_edge", "else_label", "extra", "finish", "height", "is_loop", "label", "op", "phi_at",
         "phis", "results", "start", "target",
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class Frame:
         self.else_label: str | None = None
         self.else_edge: Edge | None = None
         self.extra: object = None  # exception handling keeps its state here
+        self.finish: Callable[[FunctionEmitter, Frame], None] | None = None  # special ends
 
 
 Emit = Callable[["FunctionEmitter", object, int], None]
@@ -103,6 +104,7 @@ class FunctionEmitter:
         self.count = 0
         self.hoisted: dict[str, str] = {}  # loads made once in the entry block
         self.buffers: set[int] = set()  # sizes of the argument buffers that libcalls need
+        self.propagates = False  # whether an exception can leave the function
         self.calls = False  # whether it calls anything, so that the stack must be checked
         self.local_types = [llvm_type(t) for t in self.facts.locals]
         params = len(self.type.params)
@@ -193,6 +195,11 @@ class FunctionEmitter:
         return self.trap_blocks.setdefault(trap, f"trap{trap}")
 
     # --- the runtime's words -----------------------------------------------------------------
+
+    def propagate(self) -> str:
+        """The label of the block that leaves the function with an exception on its way."""
+        self.propagates = True
+        return "propagate"
 
     def hoist(self, key: str, base: str, offset: int) -> str:
         """A pointer that never changes while the instance lives, loaded once on entry."""
@@ -301,11 +308,15 @@ class FunctionEmitter:
             self.unit.declare("wj_trap", "declare void @wj_trap(ptr, i32) #1")
         for code, label in self.trap_blocks.items():
             traps.append(f"{label}:\ncall void @wj_trap(ptr %ctx, i32 {code}) #1\nunreachable")
+        if self.propagates:
+            nothing = "void" if result == "void" else f"{result} zeroinitializer"
+            traps.append(f"propagate:\nret {nothing}")
         return "\n".join([head, "entry:", *buffers, *self.hoisted.values(), *check, "body:", *self.lines, *traps, "}"])
 
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
-        if not self.calls and len(self.locals) + self.facts.height < SMALL_FRAME:
+        leaf = not self.calls and len(self.locals) + self.facts.height < SMALL_FRAME
+        if leaf or self.unit.settings.raw:
             return ["br label %body"]
         self.unit.declare(
             "llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)"

@@ -59,8 +59,8 @@ def _rt(name: str) -> str:
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
     return "\n".join(
-        [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail(), _stop(), _python(), _read()]
-        + [_capture(), _fault(platform), _tick(platform), _TRAILER]
+        [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail(), _thrown(), _stop(), _python(), _read()]
+        + [_mark(arch), _capture(), _fault(platform), _tick(platform), _TRAILER]
     )
 
 
@@ -214,6 +214,43 @@ raise:
   %status = call i32 @wj_python(i64 {VM_RUNTIME["on_fail"]}, ptr %act, i64 0, ptr null)
   br label %done
 done:
+  ret void
+}}
+"""
+
+
+def _thrown() -> str:
+    return f"""
+define hidden void @wj_thrown(ptr %act) #2 {{
+{_unlink()}
+  call void @PyEval_RestoreThread(ptr %tstate)
+  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_thrown"]}, ptr %store, i64 0, ptr null)
+  ret void
+}}
+"""
+
+
+#: Registers that a callee must keep: the marker saves them where it can see them.
+_KEPT: Final = {
+    "x86_64": "~{rbx},~{r12},~{r13},~{r14},~{r15}",
+    "aarch64": "~{x19},~{x20},~{x21},~{x22},~{x23},~{x24},~{x25},~{x26},~{x27},~{x28}",
+}
+
+
+def _mark(arch: str) -> str:
+    """Complete the first range, the stack: it begins here and ends where `words` says."""
+    return f"""
+define hidden void @wj_mark(ptr %mark, i64 %heap, ptr %ranges, i64 %count) #2 {{
+  call void asm sideeffect "", "{_KEPT[arch]}"()
+  %here = call ptr @llvm.stacksave.p0()
+  %low = ptrtoint ptr %here to i64
+  store i64 %low, ptr %ranges
+  %end.p = getelementptr i8, ptr %ranges, i64 8
+  %end = load i64, ptr %end.p
+  %bytes = call i64 @llvm.usub.sat.i64(i64 %end, i64 %low)
+  %words = lshr i64 %bytes, 3
+  store i64 %words, ptr %end.p
+  call void %mark(i64 0, i64 %heap, ptr %ranges, i64 %count)
   ret void
 }}
 """
@@ -597,6 +634,7 @@ declare void @Py_DecRef(ptr)
 declare ptr @llvm.frameaddress.p0(i32 immarg)
 declare ptr @llvm.returnaddress(i32 immarg)
 declare i64 @llvm.usub.sat.i64(i64, i64)
+declare ptr @llvm.stacksave.p0()
 declare i64 @llvm.umax.i64(i64, i64)
 """
 

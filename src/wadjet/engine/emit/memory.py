@@ -58,6 +58,8 @@ def is_memory32(e: FunctionEmitter, memory: int) -> bool:
 def address(e: FunctionEmitter, operand: str, arg: MemArg, size: int) -> str:
     """The machine address of an access of `size` bytes, checked where the hardware does not."""
     wide = widen(e, operand, is_memory32(e, arg.memory))
+    if e.unit.settings.raw:
+        return e.let(f"inttoptr i64 {e.let(f'add i64 {wide}, {arg.offset}')} to ptr")
     if not is_guarded(e, arg.memory):
         _check(e, wide, arg, size)
     pointer = e.let(f"getelementptr i8, ptr {memory_base(e, arg.memory)}, i64 {wide}")

@@ -69,6 +69,32 @@ def _integer(t: str) -> dict[str, str]:
     return rows
 
 
+def extreme(op: str, t: str, bits: str, flag: str, x: str, y: str, result: str) -> str:
+    """Lines for the lesser or the greater (`min`, `max`) of x and y, which are of type t (`bits`
+    and `flag` are the integers and the truth values of the same shape).
+
+    A processor whose minimum is its second operand where the two are equal or unordered, as all
+    x86 are, does each select in one instruction. Asking both ways round and joining the patterns
+    gives zeros the right sign; a sum makes NaNs quiet.
+    """
+    relation, join = ("olt", "or") if op == "min" else ("ogt", "and")
+    return "\n".join(
+        [
+            f"{{0}}f = fcmp {relation} {t} {x}, {y}",
+            f"{{0}}g = fcmp {relation} {t} {y}, {x}",
+            f"{{0}}p = select {flag} {{0}}f, {t} {x}, {t} {y}",
+            f"{{0}}q = select {flag} {{0}}g, {t} {y}, {t} {x}",
+            f"{{0}}pi = bitcast {t} {{0}}p to {bits}",
+            f"{{0}}qi = bitcast {t} {{0}}q to {bits}",
+            f"{{0}}ji = {join} {bits} {{0}}pi, {{0}}qi",
+            f"{{0}}j = bitcast {bits} {{0}}ji to {t}",
+            f"{{0}}u = fcmp uno {t} {x}, {y}",
+            f"{{0}}s = fadd {t} {x}, {y}",
+            f"{result} = select {flag} {{0}}u, {t} {{0}}s, {t} {{0}}j",
+        ]
+    )
+
+
 def _float(t: str) -> dict[str, str]:
     suffix = {"float": "f32", "double": "f64"}[t]
 
@@ -82,7 +108,8 @@ def _float(t: str) -> dict[str, str]:
     rows["abs"] = unary("fabs")
     rows["nearest"] = unary("roundeven")
     rows["neg"] = f"{{0}} = fneg {t} {{1}}"
-    rows["min"], rows["max"] = binary("minimum"), binary("maximum")
+    for name in ("min", "max"):
+        rows[name] = extreme(name, t, f"i{suffix[1:]}", "i1", "{1}", "{2}", "{0}")
     rows["copysign"] = binary("copysign")
     for name, op in (("eq", "oeq"), ("ne", "une"), ("lt", "olt"), ("gt", "ogt"), ("le", "ole")):
         rows[name] = _compare(f"fcmp {op}", t)
@@ -113,60 +140,27 @@ def _conversions() -> dict[str, str]:
     return rows
 
 
-def _wide() -> dict[str, str]:
-    """128-bit arithmetic on (low, high) pairs: two results, `{0}` and `{0}h`."""
-    rows = {}
-    for op in ("add", "sub"):
-        rows[f"i64.{op}128"] = "\n".join(
-            [
-                "{0}a = zext i64 {1} to i128",
-                "{0}b = zext i64 {2} to i128",
-                "{0}bs = shl i128 {0}b, 64",
-                "{0}x = or i128 {0}a, {0}bs",
-                "{0}d = zext i64 {3} to i128",
-                "{0}e = zext i64 {4} to i128",
-                "{0}es = shl i128 {0}e, 64",
-                "{0}y = or i128 {0}d, {0}es",
-                f"{{0}}r = {op} i128 {{0}}x, {{0}}y",
-                *_SPLIT,
-            ]
-        )
-    for sign, ext in (("s", "sext"), ("u", "zext")):
-        rows[f"i64.mul_wide_{sign}"] = "\n".join(
-            [
-                f"{{0}}x = {ext} i64 {{1}} to i128",
-                f"{{0}}y = {ext} i64 {{2}} to i128",
-                "{0}r = mul i128 {0}x, {0}y",
-                *_SPLIT,
-            ]
-        )
-    return rows
-
-
-_SPLIT: Final = (
-    "{0} = trunc i128 {0}r to i64",
-    "{0}s = lshr i128 {0}r, 64",
-    "{0}h = trunc i128 {0}s to i64",
-)
-
-
 def _texts() -> dict[str, str]:
     rows: dict[str, str] = {}
     for t in ("i32", "i64"):
         rows |= {f"{t}.{name}": text for name, text in _integer(t).items()}
     for t, llvm in (("f32", "float"), ("f64", "double")):
         rows |= {f"{t}.{name}": text for name, text in _float(llvm).items()}
-    return rows | _conversions() | _wide()
+    return rows | _conversions()
 
 
-def _table() -> dict[int, Template]:
+def by_op(texts: dict[str, str]) -> dict[int, Template]:
+    """op id → template, given texts by mnemonic."""
     table = {}
-    for name, text in _texts().items():
+    for name, text in texts.items():
         (row,) = BY_NAME[name]
         assert row.params is not None, name
         table[row.op] = Template(text, len(row.params))
     return table
 
 
+#: mnemonic → template text of every scalar instruction that needs no special emitter
+SCALARS: Final[dict[str, str]] = _texts()
+
 #: op id → template
-TEMPLATES: Final[dict[int, Template]] = _table()
+TEMPLATES: Final[dict[int, Template]] = by_op(SCALARS)

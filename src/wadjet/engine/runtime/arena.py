@@ -15,6 +15,8 @@ from typing import Final, final
 from wadjet.base.errors import Error
 
 _SIZE: Final = 1 << 30
+#: How much of it is for the runtime itself.
+_RUNTIME: Final = 16 << 20
 _ALIGN: Final = 64
 
 
@@ -41,11 +43,12 @@ class Block:
 
 @final
 class Arena:
-    """First-fit allocation inside one double mapping."""
+    """First-fit allocation inside one part of the double mapping."""
 
-    def __init__(self, size: int = _SIZE) -> None:
+    def __init__(self, code: int, data: int, size: int) -> None:
+        self.code = code
+        self.data = data
         self.size = size
-        self.code, self.data = _map_twice(size)
         self._lock = threading.RLock()
         self._free: list[tuple[int, int]] = [(0, size)]
 
@@ -96,6 +99,19 @@ def _map_twice(size: int) -> tuple[int, int]:
 
 
 @cache
-def arena() -> Arena:
-    """The arena of this process."""
-    return Arena()
+def _mapping() -> tuple[int, int]:
+    return _map_twice(_SIZE)
+
+
+@cache
+def runtime_arena() -> Arena:
+    """Where the runtime's own code lies: signal handlers, doors, the collector."""
+    code, data = _mapping()
+    return Arena(code, data, _RUNTIME)
+
+
+@cache
+def guest_arena() -> Arena:
+    """Where guest code lies, and nothing else: what runs there may be stopped at any point."""
+    code, data = _mapping()
+    return Arena(code + _RUNTIME, data + _RUNTIME, _SIZE - _RUNTIME)

@@ -11,8 +11,9 @@ from wadjet.engine.contract.layout import ContextLayout
 
 if TYPE_CHECKING:
     from wadjet.core.validate import ValidModule
-    from wadjet.engine.runtime.func import WasmFunc
+    from wadjet.engine.runtime.func import Func, WasmFunc
     from wadjet.engine.runtime.instance import Instance
+    from wadjet.engine.runtime.store import Store
 
 
 class ModuleCode(ABC):
@@ -33,6 +34,13 @@ class ModuleCode(ABC):
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
         #: whether references to its functions may go where no importer or handle shows them
         self.escapes: Final = _escapes(valid)
+
+    def linked(self, imports: "Sequence[Func]") -> "ModuleCode":
+        """The code to use with these imported functions: itself, unless it matters what they are."""
+        return self
+
+    def prepare(self, store: "Store") -> None:
+        """Make a store ready for instances of this module, before anything is allocated in it."""
 
     @abstractmethod
     def attach(self, instance: "Instance") -> None:

@@ -67,7 +67,7 @@ class Doors:
         if key is None:
             key, image = self._build(type_)
             if (key, plain) not in self._loaded:
-                self._loaded[key, plain] = self._machine.load(image)
+                self._loaded[key, plain] = self._machine.load_own(image)
             self._keys[type_] = key
         return self._loaded[key, plain].symbols.get(f"{kind}_{key}", (0, 0))[0]
 

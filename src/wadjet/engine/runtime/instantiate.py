@@ -35,10 +35,13 @@ def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> In
     """
     store = store.current()
     store.settle(code.native)
+    code.prepare(store)
     module, types = code.valid.module, code.valid.types
     declared = [close_extern(i.type, types) for i in module.imports]
     given = [link(store, *each) for each in zip(module.imports, declared, imports, strict=True)]
-    instance = Instance(store, code, [e for e in given if isinstance(e, Func)])
+    funcs = [e for e in given if isinstance(e, Func)]
+    code = code.linked(funcs)
+    instance = Instance(store, code, funcs)
     instance.memories += [e for e in given if isinstance(e, Memory)]
     instance.memories += [Memory(t, store.budget) for t in module.memories]
     instance.tags += [e for e in given if isinstance(e, Tag)]

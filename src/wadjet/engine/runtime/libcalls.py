@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from wadjet.core.subtyping import match_def
 from wadjet.engine.contract import libcalls as rows
+from wadjet.engine.gc.native import NativeHeap
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
@@ -47,6 +48,11 @@ def _elem_drop(instance: "Instance", segment: int) -> int:
 def _is_subtype(instance: "Instance", func: int, type_index: int) -> int:
     return int(match_def(instance.store.func_at(func).deftype, instance.types[type_index]))
 
+def _gc_refill(instance: "Instance", size: int) -> int:
+    heap = instance.store.heap
+    assert isinstance(heap, NativeHeap), "native code allocates in a native heap"
+    return heap.refill(size)
+
 
 _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.MEMORY_GROW: _memory_grow,
@@ -56,6 +62,7 @@ _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.TABLE_INIT: _table_init,
     rows.ELEM_DROP: _elem_drop,
     rows.IS_SUBTYPE: _is_subtype,
+    rows.GC_REFILL: _gc_refill,
 }
 
 #: libcall id → body

@@ -13,22 +13,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
-from wadjet.base.errors import Frame, Trap
+from wadjet.base.errors import Frame, Trap, WasmException
 from wadjet.engine.contract.layout import (
     VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64,
 )  # fmt: skip
 from wadjet.engine.contract.libcalls import LIBCALLS
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
+    ACTIVATION_FRAMES, ACTIVATION_SIZE, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import CODES, failure
-from wadjet.engine.runtime.arena import arena
+from wadjet.engine.gc.holders import all_held
+from wadjet.engine.gc.native import Collector, NativeHeap
+from wadjet.engine.runtime.arena import guest_arena, runtime_arena
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
 from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
+from wadjet.engine.runtime.pages import reserve
 from wadjet.engine.runtime.signals import catch_faults
+from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.threads import new_thread
+from wadjet.engine.runtime.values import to_python
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
@@ -45,11 +50,16 @@ _MOST_REGIONS: Final = 1 << 15
 class Machine:
     """See the module. `symbols` holds the addresses of the runtime's own code."""
 
-    def __init__(self, glue: bytes, platform: Platform, arch: str) -> None:
+    def __init__(
+        self, glue: bytes, platform: Platform, arch: str,
+        collector: Callable[[], tuple[bytes, dict[str, str]]],
+    ) -> None:  # fmt: skip
+        """`collector` gives the object of `gc.collector` and the symbol of each function."""
         self.platform: Final = platform
         self.arch: Final = arch
-        self.arena: Final = arena()
-        self._runtime = self.arena.allocate(VM_RUNTIME.size)
+        self.arena: Final = guest_arena()
+        self._own: Final = runtime_arena()
+        self._runtime = self._own.allocate(VM_RUNTIME.size)
         self._regions = Block(16 * _MOST_REGIONS)
         self._free_regions: list[int] = []
         self._region_count = 0
@@ -60,6 +70,8 @@ class Machine:
         self._starts: list[int] = []
         self._pieces: dict[int, tuple[int, ref[NativeCode], int]] = {}
         self._lock = threading.RLock()
+        self._build_collector = collector
+        self._collector: Collector | None = None
         self.metronome: Final = Metronome(platform.tick, self._on_sample)
         self._callbacks: list[Callable[[int, int, int], int]] = []
         self._key = self._make_key()
@@ -69,11 +81,13 @@ class Machine:
         self._answer("on_thread", self._on_thread)
         self._answer("on_wait", self._on_wait)
         self._answer("on_fail", self._on_fail)
+        self._answer("on_thrown", self._on_thrown)
         self._answer("on_libcall", self._on_libcall)
         self._answer("on_host", self._on_host)
         self._answer("on_compile", self._on_compile)
-        self._glue = load(glue, self.resolve, self.arena)
+        self._glue = load(glue, self.resolve, self._own)
         self.symbols: Final = {name: at for name, (at, _) in self._glue.symbols.items()}
+        self._thread = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self.symbols["wj_thread"])
         old = catch_faults(platform, self.symbols["wj_on_fault"])
         self._set("old_segv", old[0])
         self._set("old_bus", old[1])
@@ -96,10 +110,12 @@ class Machine:
         self._set("thread_key", key.value)
         return key.value
 
-    def load(self, image: bytes, symbols: dict[str, int] | None = None) -> Loaded:
-        """Place an object in the arena; `symbols` adds to what the machine can resolve."""
-        if not symbols:
-            return load(image, self.resolve, self.arena)
+    def load_own(self, image: bytes) -> Loaded:
+        """Place code of the runtime itself, which no signal may stop."""
+        return load(image, self.resolve, self._own)
+
+    def load(self, image: bytes, symbols: dict[str, int]) -> Loaded:
+        """Place guest code; `symbols` adds to what the machine can resolve."""
         return load(image, lambda name: symbols.get(name) or self.resolve(name), self.arena)
 
     def resolve(self, name: str) -> int:
@@ -188,6 +204,33 @@ class Machine:
         names = code.valid.module.names
         return Frame(names.module, index, names.funcs.get(index))
 
+    # --- the heap ----------------------------------------------------------------------------
+
+    def new_heap(self, store: "Store") -> NativeHeap:
+        """A heap that machine code can allocate in."""
+        if self._collector is None:
+            image, functions = self._build_collector()
+            loaded = self.load_own(image)
+            at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
+            self._code = loaded
+            self._collector = Collector(self.symbols["wj_mark"], **at)
+        weak = ref(store)
+
+        def roots() -> tuple[int, list[int]]:
+            owner = weak()
+            words = [] if owner is None else [*all_held(), *owner.referred()]
+            return self._stack_end(), words
+
+        return NativeHeap(store.budget.take, store.budget.give, reserve, self._collector, roots)
+
+    def _stack_end(self) -> int:
+        """Where the stack that guests of this thread use ends; 0 outside of all guests."""
+        thread = self._thread()
+        activation = VM_THREAD.read(thread, "activation") if thread else 0
+        while activation and (previous := VM_ACTIVATION.read(activation, "previous")):
+            activation = previous
+        return activation and activation + ACTIVATION_SIZE
+
     # --- answers to machine code ---------------------------------------------------------------
 
     def _on_thread(self, _context: int, _number: int, _buffer: int) -> int:
@@ -217,6 +260,17 @@ class Machine:
     def instance_of(self, context: int) -> "Instance":
         """The instance with this VMContext."""
         return self._instances[VM_CONTEXT.read(context, "instance")]
+
+    def _on_thrown(self, address: int, _number: int, _buffer: int) -> int:
+        store = self._stores[address].current()
+        heap = store.heap
+        assert isinstance(heap, NativeHeap), "what throws has a native heap"
+        word = VM_STORE.read(address, "exception")
+        VM_STORE.write(address, "exception", 0)
+        tag = heap.tag_of(word)
+        assert isinstance(tag, Tag), "vm_tag was given a Tag"
+        raw = zip(heap.payload(word, tag.type), tag.type.params)
+        raise WasmException(tag, tuple(to_python(v, t, store) for v, t in raw))
 
     def _on_libcall(self, context: int, number: int, buffer: int) -> int:
         row = LIBCALLS[number]

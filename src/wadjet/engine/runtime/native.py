@@ -8,24 +8,29 @@ import threading
 from abc import abstractmethod
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from wadjet.core.types import I32
 from wadjet.core.validate import ValidModule
-from wadjet.engine.contract.layout import VM_FUNC, WORD
+from wadjet.engine.contract.heap import is_object
+from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.native import NativeHeap
 from wadjet.engine.runtime.arena import Block
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.doors import Doors
+from wadjet.engine.runtime.func import WasmFunc
 from wadjet.engine.runtime.loader import Loaded
 from wadjet.engine.runtime.machine import Machine
 from wadjet.engine.runtime.stubs import STUB, STUBS
 
 if TYPE_CHECKING:
-    from wadjet.engine.runtime.func import WasmFunc
+    from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
+    from wadjet.engine.runtime.store import Store
 
 
 class NativeCode(ModuleCode):
@@ -37,7 +42,10 @@ class NativeCode(ModuleCode):
         self, valid: ValidModule, machine: Machine, doors: Doors, settings: Settings
     ) -> None:
         super().__init__(valid)
+        if valid.module.tag_types() or self.escapes:
+            settings = replace(settings, exceptions=True)
         self.settings: Final = settings
+        self._catching: NativeCode | None = self if settings.exceptions else None
         self.machine: Final = machine
         self.doors: Final = doors
         self._imports = self.layout.func_imports
@@ -53,6 +61,18 @@ class NativeCode(ModuleCode):
         self._pieces: list[Loaded] = []
         self._instances: WeakSet[Instance] = WeakSet()
         self._lock = threading.RLock()
+
+    def linked(self, imports: "Sequence[Func]") -> ModuleCode:
+        """Where guest functions are imported, exceptions may come from them."""
+        if self._catching is None and any(isinstance(f, WasmFunc) for f in imports):
+            self._catching = self.variant(replace(self.settings, exceptions=True))
+        if self._catching is not None and any(isinstance(f, WasmFunc) for f in imports):
+            return self._catching
+        return self
+
+    @abstractmethod
+    def variant(self, settings: Settings) -> "NativeCode":
+        """The same module with other settings."""
 
     @abstractmethod
     def build(self, slots: Sequence[int]) -> bytes:
@@ -103,8 +123,28 @@ class NativeCode(ModuleCode):
         with self._lock:
             self._instances.add(instance)
             instance.vmfuncs[:: VM_FUNC.size // WORD] = self._slots
-        instance.store.open_doors(self.doors.host)
+        self._fill_objects(instance)
         self.machine.adopt(instance)
+
+    def prepare(self, store: "Store") -> None:
+        """Host functions need machine code, objects a heap that machine code can allocate in."""
+        store.make_heap = self.machine.new_heap
+        store.open_doors(self.doors.host)
+
+    def _fill_objects(self, instance: "Instance") -> None:
+        """The VMTypes of its structs, arrays and tags, if it has any."""
+        wanted = [(x, t) for x, t in enumerate(self.valid.types) if is_object(t)]
+        if not wanted and not instance.tags:
+            return
+        heap = instance.store.heap
+        assert isinstance(heap, NativeHeap), "prepare() made it so"
+        VM_CONTEXT.write(instance.context, "gc", heap.address)
+        objects = instance.slots("objects", len(self.valid.types))
+        for x, type_ in wanted:
+            objects[x] = heap.vm_type(type_)
+        tags = instance.slots("tags", len(instance.tags))
+        for k, tag in enumerate(instance.tags):
+            tags[k] = heap.vm_tag(tag.id, tag.type, tag)
 
     def wants_guard(self, memory: int) -> bool:
         """Whether the code relies on the hardware to check accesses to a memory."""
@@ -116,7 +156,7 @@ class NativeCode(ModuleCode):
         func = instance.func(func_index)
         return self.doors.call(func.address, func.type, args)
 
-    def entry(self, func: "WasmFunc") -> Callable[..., Any]:
+    def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """A builtin for plain signatures."""
         return self.doors.entry(func)
 

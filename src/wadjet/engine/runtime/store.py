@@ -18,6 +18,7 @@ from wadjet.engine.runtime.values import Ref, to_raw
 
 if TYPE_CHECKING:
     from wadjet.core.types import FuncType
+    from wadjet.engine.gc.native import NativeHeap
     from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
 
@@ -28,6 +29,10 @@ _uniting: Final = threading.Lock()
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
 _NAP: Final = 0.00005
 _LONG_NAP: Final = 0.005
+
+
+def _python_heap(store: "Store") -> Heap:
+    return Heap(store.budget.take, store.budget.give)
 
 
 @final
@@ -43,7 +48,7 @@ class Store:
 
     __slots__ = (
         "__weakref__", "_alarm", "_block", "_handles", "_heap", "_native", "_objects",
-        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit", "limits",
+        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit", "limits", "make_heap",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
@@ -67,16 +72,18 @@ class Store:
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
         self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
-        self._heap: Heap | None = None
+        self._heap: Heap | NativeHeap | None = None
+        #: makes the heap when it is first needed; native code wants another kind
+        self.make_heap: Callable[[Store], Heap | NativeHeap] = _python_heap
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
 
     @property
-    def heap(self) -> Heap:
+    def heap(self) -> "Heap | NativeHeap":
         """The objects of its guests; made when first needed."""
         store = self.current()
         if store._heap is None:
-            store._heap = Heap(store.budget.take, store.budget.give)
+            store._heap = store.make_heap(store)
         return store._heap
 
     # -- uniting --------------------------------------------------------------------------------

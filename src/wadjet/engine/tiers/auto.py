@@ -38,6 +38,10 @@ class AutoCode(NativeCode):
         #: slots whose code is optimised, or will be
         self._hot: set[int] = set()
 
+    def variant(self, settings: Settings) -> "AutoCode":
+        """The same module with other settings."""
+        return AutoCode(self.valid, settings)
+
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile, at the level that the policy says."""
         text = self._emit(slots)

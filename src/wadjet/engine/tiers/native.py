@@ -3,11 +3,16 @@
 from functools import cache
 
 from wadjet.base.errors import Error
+from wadjet.core.text import parse
 from wadjet.core.types import FuncType
+from wadjet.core.validate import validate
 from wadjet.engine.contract.machine import platform
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.entry import doors
 from wadjet.engine.emit.glue import glue
 from wadjet.engine.emit.llvmtypes import signature
+from wadjet.engine.emit.unit import emit
+from wadjet.engine.gc.collector import TEXT
 from wadjet.engine.llvm.compile import compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.doors import Doors
@@ -21,8 +26,17 @@ def native_machine() -> tuple[Machine, Doors]:
     here = platform(target.arch)
     if here is None:
         raise Error(f"no native code for {target.arch} on this system yet; use the interpreter")
-    machine = Machine(compile_text(glue(here, target.arch), target), here, target.arch)
+    image = compile_text(glue(here, target.arch), target)
+    machine = Machine(image, here, target.arch, _build_collector)
     return machine, Doors(machine, _build_doors)
+
+
+def _build_collector() -> tuple[bytes, dict[str, str]]:
+    """The collector, through the same arrows as any module."""
+    valid = validate(parse(TEXT))
+    text = emit(valid, range(len(valid.func_types)), Settings(strict_order=False, raw=True))
+    symbols = {export.name: f"f{export.index}" for export in valid.module.exports}
+    return compile_text(text, host_target()), symbols
 
 
 def _build_doors(type_: FuncType) -> tuple[str, bytes]:

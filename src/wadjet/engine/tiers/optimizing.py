@@ -19,6 +19,10 @@ class OptimizingCode(NativeCode):
     def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
         super().__init__(valid, *native_machine(), Settings() if settings is None else settings)
 
+    def variant(self, settings: Settings) -> "OptimizingCode":
+        """The same module with other settings."""
+        return OptimizingCode(self.valid, settings)
+
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile."""
         indices = [slot + self.layout.func_imports for slot in slots]
