@@ -446,7 +446,7 @@ def test_custom_sections() -> None:
            (@custom "c" (after func)) (@custom "d" (before global)) (@other (custom))"""
     )
     assert [(c.name, c.data, c.after) for c in module.customs] == [
-        ("a", b"xy", 11), ("b", b"z", 0), ("c", b"", 3), ("d", b"", 13),
+        ("b", b"z", 0), ("c", b"", 3), ("d", b"", 13), ("a", b"xy", 11),
     ]  # fmt: skip
     rejected('(func (@custom "a"))', "misplaced @custom annotation")
 

@@ -29,6 +29,10 @@ FOLDERS = {
 }
 
 
+#: these take more than ten seconds in the interpreter
+SLOW = {"spec-core/core", "spec-core/core/simd"}
+
+
 @dataclass
 class Ledger:
     """What is expected to fail: single commands, and whole scripts."""
@@ -72,7 +76,9 @@ def scripts(folder: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("tier", ["interpreter", "optimizing"])
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(
+    "folder", [pytest.param(f, marks=pytest.mark.slow if f in SLOW else ()) for f in FOLDERS]
+)
 def test_folder(folder: str, tier: str, score: Score) -> None:
     suite = folder.partition("/")[0]
     base = corpora(suite).parent

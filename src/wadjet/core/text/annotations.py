@@ -121,6 +121,8 @@ class Annotations:
                 raise self._error(made.place, "misplaced @name annotation")
             elif made.name == _HINT and made.place not in self._used:
                 raise self._error(made.place, f"@{_HINT} annotation: not in a function")
+        # as in a binary module, where a custom section stands among the others
+        self._made.customs.sort(key=lambda custom: _ORDER.index(custom.after))
 
     def _custom(self, made: Annotation) -> None:
         """`(@custom "name" (before|after section)? "content"*)`."""
