@@ -143,3 +143,16 @@ def test_memory_limit(program: Path, capfd: pytest.CaptureFixture[str]) -> None:
     program.write_text('(module (memory 2) (func (export "_start")))')
     assert main(["run", "--max-memory", "64KiB", str(program)]) == 134
     assert "memory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, 0), (7, 7), (255, 255), (256, 1), (259, 3)])
+def test_exit_status(code: int, status: int, program: Path) -> None:
+    program.write_text(
+        f"""
+        (module
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 1)
+          (func (export "_start") (call $exit (i32.const {code}))))
+        """
+    )
+    assert main(["run", str(program)]) == status

@@ -1,7 +1,7 @@
 """The command line: `wadjet COMMAND …`. One file per command, imported when it is typed.
 
-Exit status: 0 done · 1 bad file · 2 bad usage · 124 out of time · 130 interrupted · 134 trap ·
-otherwise the guest's own.
+Exit status: 0 done · 1 bad file · 2 bad usage · 70 our own fault · 124 out of time ·
+130 interrupted · 134 trap · otherwise the guest's own.
 """
 
 import sys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NoReturn, final
 
-from wadjet.base.errors import Error, Invalid, Malformed
+from wadjet.base.errors import EngineBug, Error, Invalid, Malformed
 
 if TYPE_CHECKING:
     from wadjet.core.features import Features
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BAD_FILE: Final = 1
 BAD_USAGE: Final = 2
+INTERNAL: Final = 70
 _MAGIC: Final = b"\0asm"
 
 
@@ -66,6 +67,12 @@ class Command:
         except Failure as failure:
             print(f"wadjet: error: {failure.message}", file=sys.stderr)
             return failure.status
+        except EngineBug:
+            from traceback import print_exc
+
+            print_exc()
+            print("wadjet: this is a defect of wadjet; please report it", file=sys.stderr)
+            return INTERNAL
         except SystemExit as end:  # argparse has printed the help
             return int(end.code or 0)
 

@@ -94,7 +94,7 @@ def _address_space() -> Finding:
 def _try(name: str, probe: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, probe())
-    except (wadjet.Error, ImportError, OSError) as error:
+    except (wadjet.Error, wadjet.EngineBug, ImportError, OSError) as error:
         return Finding(name, False, f"{error}".splitlines()[0])
 
 

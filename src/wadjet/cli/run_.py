@@ -69,9 +69,9 @@ def _run(args: Namespace) -> int:
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
     try:
         with Program(module, grants, limits=limits, tier=args.tier) as program:
-            return _start(args, module, program)
+            return _status(_start(args, module, program))
     except Exit as end:
-        return end.code
+        return _status(end.code)
     except Timeout as error:
         return _stopped(f"error: {args.file}: {error.message}", error.backtrace, OUT_OF_TIME)
     except (Trap, Exhaustion) as error:
@@ -82,6 +82,11 @@ def _run(args: Namespace) -> int:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:
         raise Failure(f"{error.filename or args.file}: {error.strerror or error}") from None
+
+
+def _status(code: int) -> int:
+    """A process has eight bits to say how it ended: failure must not look like success."""
+    return code & 0xFF or (1 if code else 0)
 
 
 def _load(args: Namespace) -> wadjet.Module:
