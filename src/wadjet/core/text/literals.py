@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(
     rf"|0x{_HEX}(?:\.(?:{_HEX})?)?(?:[pP][+-]?{_NUM})?|inf|nan(?::0x{_HEX})?)"
 )
 
-#: width in bits → (bits of precision, exponent of the least subnormal, fraction bits)
+#: width in bits → (bits of precision, exponent of the least subnormal)
 _FORMATS: Final = {32: (24, -149), 64: (53, -1074)}
 #: longer digit strings than this are out of every range once leading zeros are gone
 _DIGITS: Final = 40
@@ -101,11 +101,10 @@ def _magnitude_float(body: str, bits: int) -> int | None:
     if bits == 64:
         pattern: int = struct.unpack("<Q", struct.pack("<d", value))[0]
         return pattern if pattern < 0x7FF0000000000000 else None
-    return (
-        _round(*(_hex_ratio(body) if hexadecimal else _ratio(body)), bits)
-        if _near_tie(value)
-        else int(struct.unpack("<I", struct.pack("<f", value))[0])
-    )
+    if _near_tie(value):
+        numerator, denominator = _hex_ratio(body) if hexadecimal else _ratio(body)
+        return _round(numerator, denominator, bits)
+    return int(struct.unpack("<I", struct.pack("<f", value))[0])
 
 
 def _near_tie(value: float) -> bool:

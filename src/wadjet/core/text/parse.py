@@ -4,6 +4,7 @@ Three walks over the fields: the first gives every identifier its index, the sec
 types, the third everything else; thus anything may be named before it is defined.
 """
 
+from functools import partial
 from typing import Final, final
 
 from wadjet.core.body import Body
@@ -14,7 +15,7 @@ from wadjet.core.module import (
 from wadjet.core.opcodes import Op
 from wadjet.core.text.annotations import Annotations
 from wadjet.core.text.instructions import BodyParser
-from wadjet.core.text.lexer import Tokens, tokenize
+from wadjet.core.text.lexer import Tokens, locate, tokenize
 from wadjet.core.text.resolve import Space
 from wadjet.core.types import (
     FUNC, FUNCREF, I32, I64, ExternType, FuncUse, Limits, MemoryType, NumType, RefType, TableType,
@@ -59,7 +60,7 @@ class ModuleParser(BodyParser):
 
     def __init__(self, tokens: Tokens, features: Features) -> None:
         super().__init__(tokens, features)
-        self.made = Module(locate=tokens.locate)
+        self.made = Module(locate=partial(locate, tokens.source))
         self.spaces: Final = {
             "func": self.funcs,
             "table": self.tables,
