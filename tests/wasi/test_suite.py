@@ -78,6 +78,7 @@ def _module(modules: dict[Path, wadjet.Module], program: Path) -> wadjet.Module:
     return modules[program]
 
 
+@pytest.mark.suite("wasi-testsuite 0.1")
 @pytest.mark.parametrize("tier", TIERS)
 def test_program(
     program: Path, tier: str, tmp_path: Path, modules: dict[Path, wadjet.Module]
