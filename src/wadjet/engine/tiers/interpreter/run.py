@@ -24,7 +24,7 @@ from wadjet.engine.tiers.interpreter.steps import (
     HOST, JUMP, LOCAL_GET, LOCAL_SET, LOCAL_TEE, MOVE, NULLARY, RETURN, RETURN_CALL, SINK, STOP,
     STORE, SWITCH, TERNARY, TRANSFERS, UNARY, Block, Callee, Clause, Frame,
 )  # fmt: skip
-from wadjet.engine.tiers.interpreter.unit import Unit, Work
+from wadjet.engine.tiers.interpreter.unit import Unit, Work, heap_of
 
 #: A look at the clock and at requests to stop after so many safe points.
 _TICKS: Final = 1000
@@ -240,7 +240,7 @@ class Run:
         Garbage is collected when it is time, or where there is no room, while the operands are
         still on the stack.
         """
-        heap = self.store.heap
+        heap = heap_of(self.store)
         if heap.wants_collection:
             heap.collect(self.roots(locals_, stack))
         args = stack[len(stack) - shape[0] :]
@@ -298,7 +298,7 @@ class Run:
             stack += error.raw
         if clause.with_ref:
             if error.word == 0:
-                error.word = self.store.heap.keep(error, error.held)
+                error.word = heap_of(self.store).keep(error, error.held)
             stack.append(error.word)
 
     def backtrace(self) -> tuple[Place, ...]:

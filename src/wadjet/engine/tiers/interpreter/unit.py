@@ -11,7 +11,15 @@ from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.func import Func, WasmFunc
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.memory import Memory
+from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers.interpreter.steps import Callee, foreign
+
+
+def heap_of(store: Store) -> Heap:
+    """The heap of a store in which interpreted code runs."""
+    heap = store.heap
+    assert isinstance(heap, Heap), "interpreted and compiled instances share no store"
+    return heap
 
 
 @final
@@ -65,7 +73,7 @@ class Unit(Holder):
     @property
     def heap(self) -> Heap:
         """The heap of its store."""
-        return self.instance.store.heap
+        return heap_of(self.instance.store)
 
     def callee(self, index: int) -> Callee:
         """A function of the module, imported or its own."""
