@@ -4,36 +4,45 @@ from typing import Final, cast
 
 from wadjet.core.opcodes import Op
 from wadjet.core.types import I32, FuncType
-from wadjet.engine.contract.layout import VM_FUNC, VM_TABLE, WORD
+from wadjet.engine.contract.layout import CELL, VM_FUNC, VM_TABLE, WORD
 from wadjet.engine.contract.libcalls import IS_SUBTYPE
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.exceptions import after_call
 from wadjet.engine.emit.function import Emit, FunctionEmitter, func_type
 from wadjet.engine.emit.libcalls import libcall
-from wadjet.engine.emit.llvmtypes import llvm_type, result_type
+from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type
 from wadjet.engine.emit.memory import widen
 
 
-def _call_text(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> str:
-    """`call …` with operands from the stack."""
+def _call_text(
+    e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str
+) -> str:
+    """`call …` with operands from the stack; results that go to memory go to `out`."""
     args = e.pops(len(type_.params))
     typed = [f"{llvm_type(t)} {a}" for t, a in zip(type_.params, args, strict=True)]
-    result = result_type(type_.results)
-    return f"call tailcc {result} {callee}({', '.join([f'ptr {context}', *typed])})"
+    first = [f"ptr {context}"]
+    if in_memory(type_.results):
+        first.append(f"ptr {out}")
+    return f"call tailcc {result_type(type_.results)} {callee}({', '.join([*first, *typed])})"
 
 
 def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
     """Call machine code with operands from the stack; push its results."""
     e.calls = True
     # notail: an endless recursion must exhaust the stack, not become an endless loop
-    call = f"notail {_call_text(e, callee, context, type_)}"
+    out = e.result_cells(len(type_.results)) if in_memory(type_.results) else ""
+    call = f"notail {_call_text(e, callee, context, type_, out)}"
     value = ""
-    if type_.results:
+    if type_.results and not out:
         value = e.let(call)
     else:
         e.emit(call)
     after_call(e)
-    if len(type_.results) == 1:
+    if out:
+        for k, t in enumerate(type_.results):
+            slot = e.let(f"getelementptr i8, ptr {out}, i64 {CELL * k}")
+            e.push(e.let(f"load {llvm_type(t)}, ptr {slot}, align 8"))
+    elif len(type_.results) == 1:
         e.push(value)
     else:
         aggregate, result = value, result_type(type_.results)
@@ -44,8 +53,8 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
 def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
     """Leave the function by a call: the callee takes over its frame."""
     e.calls = True
-    call = f"musttail {_call_text(e, callee, context, type_)}"
-    if type_.results:
+    call = f"musttail {_call_text(e, callee, context, type_, '%out')}"
+    if type_.results and not in_memory(type_.results):
         e.emit(f"ret {result_type(type_.results)} {e.let(call)}")
     else:
         e.emit(f"{call}\nret void")

@@ -5,9 +5,10 @@ from typing import Final, cast
 from wadjet.core.body import BlockType
 from wadjet.core.opcodes import Op
 from wadjet.core.types import ValType
+from wadjet.engine.contract.layout import CELL
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import Emit, Frame, FunctionEmitter
-from wadjet.engine.emit.llvmtypes import llvm_type
+from wadjet.engine.emit.llvmtypes import in_memory, llvm_type
 
 
 def _unreachable(e: FunctionEmitter, imm: object, i: int) -> None:
@@ -130,6 +131,11 @@ def _end(e: FunctionEmitter, imm: object, i: int) -> None:
 def _end_function(e: FunctionEmitter, frame: Frame) -> None:
     close_frame(e, frame)
     values = e.pops(len(frame.results))
+    if in_memory(frame.results):
+        for k, (value, t) in enumerate(zip(values, frame.results, strict=True)):
+            slot = e.let(f"getelementptr i8, ptr %out, i64 {CELL * k}")
+            e.emit(f"store {llvm_type(t)} {value}, ptr {slot}, align 8")
+        values = []
     if not values:
         e.emit("ret void")
     elif len(values) == 1:

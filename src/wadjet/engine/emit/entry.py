@@ -17,7 +17,7 @@ from wadjet.engine.contract.machine import (
     ACTIVATION_JUMP, ACTIVATION_SIZE, VM_ACTIVATION, VM_RUNTIME,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.llvmtypes import llvm_type, result_type, signature
+from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, signature
 
 
 def is_plain(type_: FuncType) -> bool:
@@ -118,9 +118,10 @@ def _guarded_call(t: _Text, type_: FuncType, func: str, args: list[str]) -> str:
     t.unless(t.let(f"icmp eq i32 {again}, 0"), "failed")
     typed = [f"{llvm_type(p)} {a}" for p, a in zip(type_.params, args, strict=True)]
     result = result_type(type_.results)
-    call = f"call tailcc {result} {code}({', '.join([f'ptr {context}', *typed])})"
+    first = [f"ptr {context}", "ptr %out"] if in_memory(type_.results) else [f"ptr {context}"]
+    call = f"call tailcc {result} {code}({', '.join([*first, *typed])})"
     value = ""
-    if type_.results:
+    if result != "void":
         value = t.let(call)
     else:
         t.add(call)
@@ -133,6 +134,8 @@ def _guarded_call(t: _Text, type_: FuncType, func: str, args: list[str]) -> str:
 
 def _parts(t: _Text, type_: FuncType, value: str) -> list[str]:
     """The single results inside an LLVM result."""
+    if in_memory(type_.results):
+        return [t.load(llvm_type(r), "%out", CELL * k) for k, r in enumerate(type_.results)]
     if len(type_.results) == 1:
         return [value]
     result = result_type(type_.results)
@@ -156,6 +159,7 @@ def enter(type_: FuncType) -> str:
     t.add(f"define hidden ptr @enter_{signature(type_)}(ptr %self, ptr %args, i64 %n) #2 {{")
     t.label("entry")
     t.add(f"%act = alloca [{ACTIVATION_SIZE} x i8], align 16")
+    t.add(f"%out = alloca [{CELL * len(type_.results)} x i8], align 16")
     right = t.let(f"icmp eq i64 %n, {len(type_.params)}")
     t.unless(right, "arity")
     func = t.let("call ptr @PyLong_AsVoidPtr(ptr %self)")
@@ -191,6 +195,7 @@ def raw(type_: FuncType) -> str:
     t.add(f"define hidden ptr @raw_{signature(type_)}(ptr %func, ptr %cells) #2 {{")
     t.label("entry")
     t.add(f"%act = alloca [{ACTIVATION_SIZE} x i8], align 16")
+    t.add(f"%out = alloca [{CELL * len(type_.results)} x i8], align 16")
     args = [t.load(llvm_type(p), "%cells", CELL * k) for k, p in enumerate(type_.params)]
     value = _guarded_call(t, type_, "%func", args)
     if type_.results:
@@ -208,7 +213,8 @@ def _host_head(t: _Text, name: str, type_: FuncType, buffer: int) -> str:
     has room, take the GIL."""
     params = [f"{llvm_type(p)} %p{k}" for k, p in enumerate(type_.params)]
     result = result_type(type_.results)
-    t.add(f"define hidden tailcc {result} @{name}({', '.join(['ptr %host', *params])}) #2 {{")
+    first = ["ptr %host", "ptr %out"] if in_memory(type_.results) else ["ptr %host"]
+    t.add(f"define hidden tailcc {result} @{name}({', '.join([*first, *params])}) #2 {{")
     t.label("entry")
     t.add(f"%buffer = alloca [{buffer} x i8], align 16")
     thread = t.let("call ptr @wj_thread()")
@@ -280,6 +286,10 @@ def host_raw(type_: FuncType) -> str:
     t.unless(t.let(f"icmp eq i32 {status}, 0"), "wrong")
     t.add(f"call void @wj_resume(ptr {act})")
     values = [t.load(llvm_type(r), cells, CELL * k) for k, r in enumerate(type_.results)]
+    if in_memory(type_.results):
+        for k, (r, v) in enumerate(zip(type_.results, values, strict=True)):
+            t.store(llvm_type(r), v, "%out", CELL * k)
+        values = []
     if not values:
         t.add("ret void")
     elif len(values) == 1:

@@ -18,11 +18,11 @@ from wadjet.core.opcodes import row
 from wadjet.core.types import FuncType, ValType
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.module import ValidModule
-from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE, ContextLayout
+from wadjet.engine.contract.layout import CELL, VM_CONTEXT, VM_STORE, ContextLayout
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.llvmtypes import llvm_type, result_type, zero
+from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, zero
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.templates import TEMPLATES
+from wadjet.engine.emit.templates import Template
 
 #: Where control comes from: block label, names of all locals, names of the values it carries.
 Edge = tuple[str, list[str], list[str]]
@@ -105,6 +105,7 @@ class FunctionEmitter:
         self.hoisted: dict[str, str] = {}  # loads made once in the entry block
         self.buffers: set[int] = set()  # sizes of the argument buffers that libcalls need
         self.propagates = False  # whether an exception can leave the function
+        self.cells: set[int] = set()  # sizes of the buffers for results that come in memory
         self.calls = False  # whether it calls anything, so that the stack must be checked
         self.local_types = [llvm_type(t) for t in self.facts.locals]
         params = len(self.type.params)
@@ -196,6 +197,11 @@ class FunctionEmitter:
 
     # --- the runtime's words -----------------------------------------------------------------
 
+    def result_cells(self, count: int) -> str:
+        """A buffer for the results of a call."""
+        self.cells.add(count)
+        return f"%cells{count}"
+
     def propagate(self) -> str:
         """The label of the block that leaves the function with an exception on its way."""
         self.propagates = True
@@ -265,8 +271,9 @@ class FunctionEmitter:
 
     # --- the walk ------------------------------------------------------------------------------
 
-    def run(self, special: "list[Emit | None]") -> str:
-        """Emit the whole function. `special` maps op ids to the emitters that are not templates."""
+    def run(self, special: "list[Emit | None]", templates: "dict[int, Template]") -> str:
+        """Emit the whole function. `special` maps op ids to the emitters that are not templates;
+        where an op has both, the emitter counts."""
         self.frames.append(
             Frame(0x02, -1, "return", self.type.results, self.type.results, 0),
         )
@@ -279,7 +286,7 @@ class FunctionEmitter:
             if handler is not None:
                 handler(self, imms[i], i)
             else:
-                template = TEMPLATES.get(op)
+                template = templates.get(op)
                 if template is None:
                     raise EngineBug(f"no emitter for {row(op).mnemonic}")
                 self.count += 1
@@ -297,11 +304,12 @@ class FunctionEmitter:
         return self._assemble()
 
     def _assemble(self) -> str:
-        params = ["ptr %ctx"]
+        params = ["ptr %ctx", "ptr %out"] if in_memory(self.type.results) else ["ptr %ctx"]
         params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
         result = result_type(self.type.results)
         head = f"define hidden tailcc {result} @f{self.index}({', '.join(params)}) #0 {{"
-        buffers = [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(self.buffers)]
+        buffers = [f"%cells{n} = alloca [{CELL * n} x i8], align 16" for n in sorted(self.cells)]
+        buffers += [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(self.buffers)]
         check = self._stack_check()
         traps = []
         if self.trap_blocks:

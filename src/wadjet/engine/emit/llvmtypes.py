@@ -27,9 +27,16 @@ def zero(type_: str) -> str:
     return _ZEROS.get(type_, "0")
 
 
+def in_memory(results: tuple[ValType, ...]) -> bool:
+    """Whether a function leaves its results in memory: those that do not fit the registers that
+    every target has for them. It then takes, after the context, a pointer to cells."""
+    integers = sum(llvm_type(t) in ("i32", "i64") for t in results)
+    return integers > 2 or len(results) - integers > 2
+
+
 def result_type(results: tuple[ValType, ...]) -> str:
-    """The LLVM return type: void, the one type, or a literal struct."""
-    if not results:
+    """The LLVM return type: void (also where results go to memory), the one type, or a struct."""
+    if not results or in_memory(results):
         return "void"
     if len(results) == 1:
         return llvm_type(results[0])

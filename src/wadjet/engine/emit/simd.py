@@ -38,8 +38,8 @@ class Shape:
         """Half as many lanes."""
         return Shape(self.lane, self.bits, self.count // 2)
 
-    def all(self, value: int) -> str:
-        """A vector constant with the same integer in every lane."""
+    def all(self, value: int | str) -> str:
+        """A vector constant with the same value (as LLVM writes it) in every lane."""
         return f"splat ({self.lane} {value})"
 
 
@@ -179,7 +179,8 @@ def _extended(from_: str, to: str, op: str, names: str = "xy") -> list[str]:
 # --- between lanes of N and of 2N bits -------------------------------------------------------------
 
 
-def _indices(*values: int) -> str:
+def indices(*values: int) -> str:
+    """The mask of a shufflevector."""
     return f"<{len(values)} x i32> <{', '.join(f'i32 {v}' for v in values)}>"
 
 
@@ -194,7 +195,7 @@ def _narrow(wide: Shape, sign: str) -> str:
             args = f"{t} {{0}}{from_}, {t} {wide.all(bound)}"
             lines.append(f"{{0}}{to} = call {t} @llvm.{op}.{wide.suffix}({args})")
         lines.append(f"{{0}}{n}t = trunc {t} {{0}}{n}h to {small}")
-    both = _indices(*range(2 * wide.count))
+    both = indices(*range(2 * wide.count))
     lines.append(f"{{0}}r = shufflevector {small} {{0}}xt, {small} {{0}}yt, {both}")
     return lanes(wide, 2, *lines, result=f"<{2 * wide.count} x i{bits}>")
 
@@ -202,7 +203,7 @@ def _narrow(wide: Shape, sign: str) -> str:
 def _halves(small: Shape, arity: int, high: bool, op: str) -> list[str]:
     """Lines that widen one half of each operand's lanes, into `{0}xw`, `{0}yw`."""
     n = small.count // 2
-    chosen = _indices(*range(n, 2 * n) if high else range(n))
+    chosen = indices(*range(n, 2 * n) if high else range(n))
     lines = []
     for name in "xy"[:arity]:
         pair = f"{small.type} {{0}}{name}, {small.type} poison"
@@ -245,7 +246,7 @@ def _widths() -> dict[str, str]:
 def _products() -> dict[str, str]:
     s, wide = INTEGERS[16], INTEGERS[16].wider()
     t = wide.type
-    pairs = [_indices(*range(first, 8, 2)) for first in (0, 1)]
+    pairs = [indices(*range(first, 8, 2)) for first in (0, 1)]
     product = [*_extended(s.type, t, "sext"), f"{{0}}p = mul {t} {{0}}xw, {{0}}yw"]
     dot = lanes(
         s,
@@ -293,15 +294,14 @@ def _float(s: Shape) -> dict[str, str]:
 
 def _low_half(shape: Shape) -> str:
     """A line that takes the low lanes of `{0}x` as `{0}p`."""
-    chosen = _indices(*range(shape.count // 2))
+    chosen = indices(*range(shape.count // 2))
     return f"{{0}}p = shufflevector {shape.type} {{0}}x, {shape.type} poison, {chosen}"
 
 
-def zero_padded(t: str) -> str:
-    """A line that adds zero lanes to the two of `{0}p`."""
-    lane = t.removeprefix("<4 x ").removesuffix(">")
-    zeros = f"<2 x {lane}> zeroinitializer"
-    return f"{{0}}r = shufflevector <2 x {lane}> {{0}}p, {zeros}, {_indices(0, 1, 2, 3)}"
+def zero_padded(shape: Shape, value: str) -> str:
+    """A line that gives `{0}r`: two lanes, and zeros after them."""
+    t = shape.half().type
+    return f"{{0}}r = shufflevector {t} {value}, {t} zeroinitializer, {indices(0, 1, 2, 3)}"
 
 
 def _conversions() -> dict[str, str]:
@@ -311,7 +311,7 @@ def _conversions() -> dict[str, str]:
             f64,
             1,
             f"{{0}}p = fptrunc {f64.type} {{0}}x to <2 x float>",
-            zero_padded(f32.type),
+            zero_padded(f32, "{0}p"),
             result=f32.type,
         ),
         "f64x2.promote_low_f32x4": lanes(
@@ -333,7 +333,7 @@ def _conversions() -> dict[str, str]:
         rows[f"i32x4.trunc_sat_f32x4_{s}"] = all_lanes
         sat = f"{{0}}p = call <2 x i32> @llvm.fpto{s}i.sat.v2i32.v2f64({f64.type} {{0}}x)"
         rows[f"i32x4.trunc_sat_f64x2_{s}_zero"] = lanes(
-            f64, 1, sat, zero_padded(i32.type), result=i32.type
+            f64, 1, sat, zero_padded(i32, "{0}p"), result=i32.type
         )
     return rows
 

@@ -122,7 +122,9 @@ def _conversions() -> dict[str, str]:
         "i32.wrap_i64": "{0} = trunc i64 {1} to i32",
         "i64.extend_i32_s": "{0} = sext i32 {1} to i64",
         "i64.extend_i32_u": "{0} = zext i32 {1} to i64",
-        "f32.demote_f64": "{0} = fptrunc double {1} to float",
+        # the fence keeps LLVM from folding demote(promote(x)) to x, which a signalling NaN forbids
+        "f32.demote_f64": "{0}x = call double @llvm.arithmetic.fence.f64(double {1})\n"
+        "{0} = fptrunc double {0}x to float",
         "f64.promote_f32": "{0} = fpext float {1} to double",
         "i32.reinterpret_f32": "{0} = bitcast float {1} to i32",
         "i64.reinterpret_f64": "{0} = bitcast double {1} to i64",
@@ -161,6 +163,3 @@ def by_op(texts: dict[str, str]) -> dict[int, Template]:
 
 #: mnemonic → template text of every scalar instruction that needs no special emitter
 SCALARS: Final[dict[str, str]] = _texts()
-
-#: op id → template
-TEMPLATES: Final[dict[int, Template]] = by_op(SCALARS)

@@ -1,12 +1,14 @@
 """The public function of arrow 3a: some functions of a valid module → one LLVM module's text."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from wadjet.core.opcodes import GROUP
 from wadjet.core.validate.module import ValidModule
 from wadjet.engine.emit.arith import ARITH
 from wadjet.engine.emit.calls import CALLS
+from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
@@ -15,14 +17,27 @@ from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
-from wadjet.engine.emit.templates import TEMPLATES
+from wadjet.engine.emit.simd_lanes import LANES
+from wadjet.engine.emit.templates import Template, by_op
 from wadjet.engine.emit.variables import VARIABLES
+from wadjet.engine.emit.variants import texts
+
+#: what serves on every processor
+TEMPLATES: Final = by_op(texts(Settings()))
 
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
-for _table in (CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS):
+for _table in (CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES):
     for _op, _emit in _table.items():
         assert SPECIAL[_op] is None and _op not in TEMPLATES, hex(_op)
         SPECIAL[_op] = _emit
+
+
+@cache
+def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]":
+    """Emitters and templates for a processor and a profile."""
+    templates = by_op(texts(settings))
+    return canonical(SPECIAL, templates) if settings.deterministic else SPECIAL, templates
+
 
 #: Metadata numbers used all over emit. `!tbaa` classes: !3 guest memory, !4 the runtime's own
 #: words, !8 fields and elements of objects, !9 their headers; none aliases another. !0 marks what never changes. Weights: !6 unlikely, !7 likely.
@@ -52,5 +67,6 @@ def emit(valid: ValidModule, indices: Iterable[int], settings: Settings) -> str:
     """
     members = frozenset(indices)
     unit = Unit(valid, settings, members)
-    bodies = [FunctionEmitter(unit, index).run(SPECIAL) for index in sorted(members)]
+    ways = _ways(settings)
+    bodies = [FunctionEmitter(unit, index).run(*ways) for index in sorted(members)]
     return "\n".join([*unit.declared.values(), *bodies, _TRAILER])

@@ -3,7 +3,7 @@
 from typing import Final, cast
 
 from wadjet.core.opcodes import Op
-from wadjet.core.types import RefType
+from wadjet.core.types import RefType, ValType
 from wadjet.engine.contract.layout import CELL
 from wadjet.engine.emit.function import Emit, FunctionEmitter
 from wadjet.engine.emit.llvmtypes import float_bits, llvm_type
@@ -36,6 +36,13 @@ def _select(e: FunctionEmitter, imm: object, i: int) -> None:
     flag = e.condition(e.pop())
     first, second = e.pops(2)
     t = llvm_type(e.facts.types[i])
+    e.push(e.let(f"select i1 {flag}, {t} {first}, {t} {second}"))
+
+
+def _select_t(e: FunctionEmitter, imm: object, i: int) -> None:
+    flag = e.condition(e.pop())
+    first, second = e.pops(2)
+    t = llvm_type(cast(tuple[ValType, ...], imm)[0])
     e.push(e.let(f"select i1 {flag}, {t} {first}, {t} {second}"))
 
 
@@ -94,7 +101,7 @@ VARIABLES: Final[dict[int, Emit]] = {
     Op.V128_CONST: _v128_const,
     Op.DROP: _drop,
     Op.SELECT: _select,
-    Op.SELECT_T: _select,
+    Op.SELECT_T: _select_t,
     Op.LOCAL_GET: _local_get,
     Op.LOCAL_SET: _local_set,
     Op.LOCAL_TEE: _local_tee,

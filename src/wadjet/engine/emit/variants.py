@@ -1,0 +1,13 @@
+"""The templates that serve one processor under one profile, put together."""
+
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.processors import forms
+from wadjet.engine.emit.simd import strict
+from wadjet.engine.emit.simd_relaxed import relaxed
+from wadjet.engine.emit.templates import SCALARS
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """Mnemonic → template text, for every instruction that needs no special emitter."""
+    rows = SCALARS | strict() | forms(settings)
+    return rows | relaxed(rows, settings.deterministic)
