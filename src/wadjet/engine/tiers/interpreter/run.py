@@ -71,9 +71,9 @@ class Run:
             raise failure(TrapCode.STACK_EXHAUSTED)
         return callee, entry, args + callee.zeros, []
 
-    # The instruction cycle is one function, longer than a screen, because every step through it
-    # counts: its variables must be locals, and a call would cost more than most steps do.
-
+    # The instruction cycle cannot be cut up: its variables must be locals, and a call would cost
+    # more than most steps do.
+    # long: every step through it counts
     def execute(self) -> list[int]:
         """Run the innermost frame of the current fiber until its outermost returns."""
         frames = self.fiber.frames
