@@ -1,12 +1,14 @@
 """The interpreter: control, calls, limits. The official suite is run by tests/spec."""
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
 from tests.engine.interpreted import call, export, make, run
-from wadjet.base.errors import Exhaustion, Timeout, Trap
+from wadjet.base.errors import Exhaustion, Timeout, Trap, WasmException
 from wadjet.core.numerics import NUMERICS, PAIRS
 from wadjet.core.opcodes import ROWS
 from wadjet.engine.contract.layout import VM_STORE
@@ -322,6 +324,33 @@ def test_fuel_is_used_up_and_what_is_left_stays() -> None:
         call(instance, "run", 40)
     with pytest.raises(Exhaustion, match="all fuel consumed"):
         call(instance, "run", 0)
+
+
+def test_fuel_comes_back_however_a_call_ends() -> None:
+    def host() -> None:
+        raise KeyError
+
+    store = Store(Limits(fuel=10_000))
+    instance = make(
+        """(module (import "" "h" (func $h)) (tag $t)
+          (func (export "host") (call $h)) (func (export "throw") (throw $t))
+          (func (export "trap") (unreachable)))""",
+        host,
+        store=store,
+    )
+    for name in ("host", "throw", "trap"):
+        with pytest.raises((KeyError, WasmException, Trap)):
+            call(instance, name)
+    assert 9_950 < VM_STORE.read(store.address, "fuel") < 10_000
+
+
+def test_instances_are_freed() -> None:
+    instance = make(f"(module (memory 1) {FIBONACCI})")
+    assert call(instance, "run", 5) == 5
+    gone = weakref.ref(instance)
+    del instance
+    gc.collect()
+    assert gone() is None
 
 
 def test_stores_are_left_however_a_call_ends() -> None:

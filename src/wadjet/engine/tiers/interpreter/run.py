@@ -191,15 +191,17 @@ class Run:
                             break
             except WasmException as error:
                 self.save((callee, block, locals_, stack))
-                self.room = room
+                self.settle(ticks)
+                ticks, self.room = 0, room
                 self.unwind(enter_guest(error, self.store))
                 room, frames = self.room, self.fiber.frames
                 callee, block, locals_, stack = frames.pop()
                 push, pop = stack.append, stack.pop
-            except (Trap, Exhaustion) as error:
-                self.save((callee, block, locals_, stack))
-                error.backtrace += self.backtrace()
+            except BaseException as error:
                 self.settle(ticks)
+                if isinstance(error, Trap | Exhaustion):
+                    self.save((callee, block, locals_, stack))
+                    error.backtrace += self.backtrace()
                 raise
 
     # -- safe points ------------------------------------------------------------------------------
