@@ -186,22 +186,20 @@ class Runner:
         """Do what an action says: the raw results and their types."""
         instance = self._instance(action.module)
         kind = "global" if isinstance(action, Get) else "func"
-        index = next(
-            (
-                e.index
-                for e in instance.module.core.exports
-                if e.name == action.name and e.kind == kind
-            ),
-            None,
-        )
-        if index is None:
+        exports = instance.module.core.exports
+        found = [e.index for e in exports if e.name == action.name and e.kind == kind]
+        if not found:
             raise Failed(f"no exported {kind} {action.name!r}")
         if isinstance(action, Get):
-            variable = instance.runtime.globals[index]
+            variable = instance.runtime.globals[found[0]]
             return [variable.get_raw()], [variable.type.value]
-        func = instance.runtime.func(index)
-        raw = func.call_raw([self._raw(arg) for arg in action.args])
-        return raw, list(func.type.results)
+        args = [self._raw(arg) for arg in action.args]
+        types = list(instance.runtime.func(found[0]).type.results)
+        return self.call(instance, found[0], args), types
+
+    def call(self, instance: Instance, index: int, args: list[int]) -> list[int]:
+        """Call a function by its index on bit patterns."""
+        return instance.runtime.func(index).call_raw(args)
 
     def _raw(self, value: Value) -> int:
         if isinstance(value, Const):
