@@ -11,7 +11,12 @@ from wadjet.core.types import F32, F64, I32, I64, V128, ValType
 from wadjet.script.run import Runner
 from wadjet.script.suite import run_file
 
-_FORMATS: dict[ValType, tuple[str, str]] = {I32: ("<I", "<i"), I64: ("<Q", "<q"), F32: ("<I", "<f"), F64: ("<Q", "<d")}
+_FORMATS: dict[ValType, tuple[str, str]] = {
+    I32: ("<I", "<i"),
+    I64: ("<Q", "<q"),
+    F32: ("<I", "<f"),
+    F64: ("<Q", "<d"),
+}
 #: these loop a million times
 _SLOW = ("return_call.wast", "return_call_ref.wast", "return_call_indirect.wast")
 _by_raw = Runner.call
