@@ -29,7 +29,6 @@ LEDGER = {
     "shared-tables.wast": "atomic accesses to tables are no instructions here",
     "shared-i31.wast": "ref.i31_shared is no instruction here",
     "shared-ref-equivalence.wast": "ref.i31_shared is no instruction here",
-    "shared-gc-unreachable.wast": "wants the wording of one validator",
 }
 
 

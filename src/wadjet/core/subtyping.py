@@ -29,6 +29,11 @@ Types = Sequence[DefType]
 
 #: The heap type below all others: what a reference from unreachable code points to.
 BOT_HEAP: Final = AbsHeap("bot", 0, "bot")
+#: any and extern of which is not known whether they are shared: they come from unreachable code,
+#: and match both (shared-everything threads, "bot-share").
+EITHER_ANY: Final = AbsHeap("any", 0, "any")
+EITHER_EXTERN: Final = AbsHeap("extern", 0, "extern")
+EITHER: Final = frozenset((EITHER_ANY, EITHER_EXTERN))
 
 #: abstract heap type → all abstract heap types that it matches
 _ABOVE: Final[dict[AbsHeap, frozenset[AbsHeap]]] = {
@@ -46,6 +51,8 @@ _ABOVE: Final[dict[AbsHeap, frozenset[AbsHeap]]] = {
     NOEXN: frozenset((NOEXN, EXN)),
     CONT: frozenset((CONT,)),
     NOCONT: frozenset((NOCONT, CONT)),
+    EITHER_ANY: frozenset((ANY,)),
+    EITHER_EXTERN: frozenset((EXTERN,)),
 }
 #: abstract heap type of a definition → the bottom of its hierarchy
 _BOTTOM: Final = {STRUCT: NONE, ARRAY: NONE, FUNC: NOFUNC, CONT: NOCONT}
@@ -257,7 +264,9 @@ def match_ref(t1: RefType, t2: RefType, types: Types = ()) -> bool:
         h2 = types[h2]
     if isinstance(h1, AbsHeap):
         if isinstance(h2, AbsHeap):
-            return h1 is BOT_HEAP or (h2 in _ABOVE[h1] and t1.shared == t2.shared)
+            if h1 is BOT_HEAP:
+                return True
+            return h2 in _ABOVE[h1] and (t1.shared == t2.shared or h1 in EITHER)
         return h1 is BOT_HEAP or (h1 is _BOTTOM[h2.heap] and t1.shared == h2.shared)
     if isinstance(h2, AbsHeap):
         return h2 in _ABOVE[h1.heap] and h1.shared == t2.shared

@@ -167,9 +167,10 @@ class RefType(ValType):
 
     def __repr__(self) -> str:
         heap = f"(exact {self.heap})" if self.exact else str(self.heap)
+        if self.nullable and isinstance(self.heap, AbsHeap):
+            short = _SHORT[self.heap.name]
+            return f"(shared {short})" if self.shared else short
         heap = f"(shared {heap})" if self.shared else heap
-        if self.nullable and isinstance(self.heap, AbsHeap) and not self.shared:
-            return _SHORT[self.heap.name]
         return f"(ref null {heap})" if self.nullable else f"(ref {heap})"
 
     def __reduce__(self) -> tuple[object, tuple[bool, HeapType, bool, bool]]:

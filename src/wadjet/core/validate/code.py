@@ -408,7 +408,8 @@ class Checker:
         for k in range(len(expect) - 1, -1, -1):
             actual = have[k + extra] if k + extra >= 0 else FLOOR
             if actual is FLOOR or not match_val(actual, expect[k], self.types):
-                what = f"expected {expect[k]}, found {actual} at operand {k + 1} of {whose}"
+                found = "heap type bot" if actual is BOT_REF else f"{actual}"
+                what = f"expected {expect[k]}, found {found} at operand {k + 1} of {whose}"
                 text = f"instruction requires {needs} but stack has {holds}"
                 self.fail(f"type mismatch: {text}: {what}")
         raise AssertionError("the operands match")

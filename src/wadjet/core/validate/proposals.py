@@ -7,10 +7,10 @@ from wadjet.core.body import Handler
 from wadjet.core.opcodes import Op
 from wadjet.core.subtyping import diff, is_shared, match_ref, match_results, top
 from wadjet.core.types import ARRAY, EXN, I31, I32, AbsHeap, ContType, RefType, ValType, ref
-from wadjet.core.validate.code import BOT_REF, Checker, Effect, Rule
+from wadjet.core.validate.code import Checker, Effect, Rule
 from wadjet.core.validate.context import Signature, spell
 from wadjet.core.validate.references import (
-    branch_operands, check_cast, default_fields, fresh, struct_fields,
+    branch_operands, check_cast, default_fields, expect_below, fresh, struct_fields,
 )  # fmt: skip
 from wadjet.core.validate.rules import NOTHING, block
 
@@ -243,9 +243,7 @@ def switch(c: Checker, imm: tuple[int, int]) -> Effect:
 def _either(c: Checker, heap: AbsHeap) -> Effect:
     """Takes a reference, shared or not, and leaves an i32."""
     t = c.pop_ref()
-    expected = ref(True, heap, False, t is not BOT_REF and is_shared(t, c.types))
-    if not match_ref(t, expected, c.types):
-        c.fail(f"type mismatch: expected {expected}, found {t} for {c.name()}")
+    expect_below(c, t, heap, is_shared(t, c.types))
     return NOTHING, [I32]
 
 

@@ -4,7 +4,9 @@ from typing import Final
 
 from wadjet.core import limits
 from wadjet.core.opcodes import Op
-from wadjet.core.subtyping import defaultable, diff, is_shared, match_ref, match_val, top
+from wadjet.core.subtyping import (
+    EITHER, EITHER_ANY, EITHER_EXTERN, defaultable, diff, is_shared, match_ref, match_val, top,
+)  # fmt: skip
 from wadjet.core.types import (
     ANY, CONT, EQ, EXTERN, I32, AbsHeap, FieldType, RefType, ValType,
     ref,
@@ -56,12 +58,17 @@ def ref_eq(c: Checker, _: None) -> Effect:
     t2 = c.pop_ref()
     t1 = c.pop_ref()
     c.note(t1)
-    known = t2 if t1 is BOT_REF else t1
-    eq = ref(True, EQ, False, is_shared(known, c.types))
-    for k, t in enumerate((t1, t2)):
-        if not match_ref(t, eq, c.types):
-            c.fail(f"type mismatch: expected {eq}, found {t} at operand {k + 1} of ref.eq")
+    shared = is_shared(t2 if t1 is BOT_REF else t1, c.types)
+    for t in (t1, t2):
+        expect_below(c, t, EQ, shared)
     return NOTHING, _I32
+
+
+def expect_below(c: Checker, t: RefType, heap: AbsHeap, shared: bool) -> None:
+    """Reject a reference that does not match this abstract type, or is shared otherwise."""
+    if not match_ref(t, ref(True, heap, False, shared), c.types):
+        wanted = f"(shared {heap})" if shared else f"{heap}"
+        c.fail(f"type mismatch: expected subtype of {wanted}, found {t.heap} for {c.name()}: {t}")
 
 
 def ref_test(c: Checker, t: RefType) -> Effect:
@@ -82,6 +89,8 @@ def _castable(c: Checker, t: RefType) -> None:
     c.note(found)
     expected = top(t, c.types)
     if not match_ref(found, expected, c.types):
+        if found.heap in EITHER:
+            found = ref(found.nullable, found.heap, False, expected.shared)
         c.fail(f"type mismatch: expected {expected}, found {found} for {c.name()}")
 
 
@@ -142,7 +151,9 @@ def check_cast(c: Checker, t1: RefType, t2: RefType) -> None:
 def branch_operands(c: Checker, label: int, t: RefType) -> list[ValType]:
     """What a branch takes along besides a last operand of type `t`."""
     types = c.label(label)
-    if not types or not match_val(t, types[-1], c.types):
+    if not types:
+        c.fail(f"type mismatch: {c.name()} to label with empty types, it takes {t} along")
+    if not match_val(t, types[-1], c.types):
         c.fail(f"type mismatch: {c.name()} requires type {t} but label has {spell(types)}")
     return types[:-1]
 
@@ -359,10 +370,12 @@ def extern_convert_any(c: Checker, _: None) -> Effect:
 def _convert(c: Checker, source: AbsHeap, target: AbsHeap) -> Effect:
     t = c.pop_ref()
     c.note(t)
-    shared = t is not BOT_REF and is_shared(t, c.types)
+    shared = is_shared(t, c.types)
     expected = ref(True, source, False, shared)
     if not match_ref(t, expected, c.types):
         c.fail(f"type mismatch: expected {expected}, found {t} for {c.name()}")
+    if (t is BOT_REF and "shared-everything-threads" in c.context.features) or t.heap in EITHER:
+        target = EITHER_ANY if target is ANY else EITHER_EXTERN
     return NOTHING, [ref(t.nullable, target, False, shared)]
 
 
