@@ -4,8 +4,7 @@ from wadjet.core.features import CATALOGUE
 from wadjet.core.numerics import NUMERICS, PAIRS
 from wadjet.core.opcodes import BY_NAME, BY_OP, PREFIXES, ROWS, Op, Row
 from wadjet.core.validate import proposals, references, rules
-from wadjet.engine.emit.templates import TEMPLATES
-from wadjet.engine.emit.unit import SPECIAL
+from wadjet.engine.emit.unit import SPECIAL, TEMPLATES
 from wadjet.engine.tiers.interpreter.prepare import PLAIN, RULES
 
 #: features whose instructions only the interpreter runs so far

@@ -6,13 +6,16 @@ instruction, which every compiler therefore emits where the hardware has it; `DE
 the unfused variants that the profile prescribes.
 """
 
+from typing import Final
+
 from wadjet.core.numerics import integers, vectors
 from wadjet.core.numerics.floats import arithmetic
 from wadjet.core.numerics.integers import Numeric
 from wadjet.core.numerics.rounding import F32, F64, Format, fma
 from wadjet.core.numerics.vectors import JOIN, SPLIT_S, lanewise
 
-_ALIASES = {
+#: relaxed instruction → the strict one whose results it gives
+TWINS: Final[dict[str, str]] = {
     "i8x16.relaxed_swizzle": "i8x16.swizzle",
     "i32x4.relaxed_trunc_f32x4_s": "i32x4.trunc_sat_f32x4_s",
     "i32x4.relaxed_trunc_f32x4_u": "i32x4.trunc_sat_f32x4_u",
@@ -60,7 +63,7 @@ def _dot_add(a: int, b: int, c: int) -> int:
 
 def relaxed(strict: dict[str, Numeric]) -> dict[str, Numeric]:
     """Mnemonic → function, given the table of the strict instructions."""
-    table = {name: strict[twin] for name, twin in _ALIASES.items()}
+    table = {name: strict[twin] for name, twin in TWINS.items()}
     table["i16x8.relaxed_dot_i8x16_i7x16_s"] = _dot
     table["i32x4.relaxed_dot_i8x16_i7x16_add_s"] = _dot_add
     for shape, form in _FORMATS.items():

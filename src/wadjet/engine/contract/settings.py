@@ -14,6 +14,8 @@ class Settings:
     exceptions      calls may come back with a WebAssembly exception on its way
     raw             memory 0 is the process itself (for the runtime's own code, never for guests)
     deterministic   the deterministic profile: canonical NaNs
+    arch            the processor, as the first word of LLVM's triples; "" for any
+    features        what it can do, as LLVM names it, for instructions that are named outright
     """
 
     guards: bool = True
@@ -23,3 +25,5 @@ class Settings:
     exceptions: bool = False
     raw: bool = False
     deterministic: bool = False
+    arch: str = ""
+    features: frozenset[str] = frozenset()

@@ -9,6 +9,7 @@ from typing import Final
 
 from wadjet.core.numerics.rounding import F32, F64
 from wadjet.core.opcodes import ROWS
+from wadjet.engine.emit.arith import fence
 from wadjet.engine.emit.function import Emit, FunctionEmitter
 from wadjet.engine.emit.llvmtypes import float_bits
 from wadjet.engine.emit.simd import SHAPES, V128
@@ -21,9 +22,7 @@ _MAKERS: Final = re.compile(
 )
 
 
-def canonical(
-    special: "list[Emit | None]", templates: dict[int, Template]
-) -> "list[Emit | None]":
+def canonical(special: "list[Emit | None]", templates: dict[int, Template]) -> "list[Emit | None]":
     """The emitters of the profile: these, each that can make a NaN followed by a look for one."""
     table = special[:]
     for row in ROWS:
@@ -44,24 +43,29 @@ def _from_template(template: Template) -> Emit:
 
 
 def _canonical(inner: Emit, shape: str) -> Emit:
-    """`inner`, with a look at its result, which is a scalar or a vector of this shape."""
+    """`inner`, with a look at its result, which is a scalar or a vector of this shape. LLVM takes
+    one NaN for as good as another, so it must not know where the result comes from."""
     form = F32 if shape.startswith("f32") else F64
     scalar = "float" if form is F32 else "double"
     nan = float_bits(form.nan, form is F64)
     vector = SHAPES.get(shape)
+    letters = f"f{form.bits}"
 
-    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
+    def scalars(e: FunctionEmitter, imm: object, i: int) -> None:
         inner(e, imm, i)
-        value = e.pop()
-        if vector is None:
-            unordered = e.let(f"fcmp uno {scalar} {value}, {value}")
-            e.push(e.let(f"select i1 {unordered}, {scalar} {nan}, {scalar} {value}"))
-            return
-        t = vector.type
-        value = e.let(f"bitcast {V128} {value} to {t}")
-        unordered = e.let(f"fcmp uno {t} {value}, {value}")
-        flags = f"<{vector.count} x i1> {unordered}"
-        value = e.let(f"select {flags}, {t} {vector.all(nan)}, {t} {value}")
-        e.push(e.let(f"bitcast {t} {value} to {V128}"))
+        value = fence(e, e.pop(), scalar, letters)
+        unordered = e.let(f"fcmp uno {scalar} {value}, {value}")
+        e.push(e.let(f"select i1 {unordered}, {scalar} {nan}, {scalar} {value}"))
 
-    return emit
+    if vector is None:
+        return scalars
+
+    def vectors(e: FunctionEmitter, imm: object, i: int) -> None:
+        inner(e, imm, i)
+        t = vector.type
+        value = fence(e, e.let(f"bitcast {V128} {e.pop()} to {t}"), t, vector.suffix)
+        flags = e.let(f"fcmp uno {t} {value}, {value}")
+        chosen = f"<{vector.count} x i1> {flags}, {t} {vector.all(nan)}, {t} {value}"
+        e.push(e.let(f"bitcast {t} {e.let(f'select {chosen}')} to {V128}"))
+
+    return vectors

@@ -29,7 +29,7 @@ def _call(result: Shape, symbol: str, of: Shape, *args: str) -> str:
     return f"{{0}}r = call {result.type} @llvm.{symbol}({typed})"
 
 
-# --- x86-64 ----------------------------------------------------------------------------------------
+# --- x86-64 ---------------------------------------------------------------------------------------
 
 
 def _x86() -> Forms:
@@ -179,7 +179,7 @@ def _trunc_unsigned(s: Shape, letters: str) -> str:
     return lanes(s, 1, *_positive(s), f"{{0}}r = call {i} {symbol}({args})", result=i)
 
 
-# --- AArch64 ---------------------------------------------------------------------------------------
+# --- AArch64 --------------------------------------------------------------------------------------
 
 
 def _aarch64() -> Forms:
@@ -199,7 +199,8 @@ def _aarch64() -> Forms:
         for s in (_F32, _F64):
             call = _call(s, f"{whole}.{s.suffix}", s, "{0}x", "{0}y")
             rows.append((f"{s.name}.{name}", "", lanes(s, 2, call)))
-            scalar = f"{{0}} = call {s.lane} @llvm.{whole}.f{s.bits}({s.lane} {{1}}, {s.lane} {{2}})"
+            args = f"{s.lane} {{1}}, {s.lane} {{2}}"
+            scalar = f"{{0}} = call {s.lane} @llvm.{whole}.f{s.bits}({args})"
             rows.append((f"f{s.bits}.{name}", "", scalar))
     return rows
 

@@ -176,7 +176,7 @@ def _extended(from_: str, to: str, op: str, names: str = "xy") -> list[str]:
     return [f"{{0}}{n}w = {op} {from_} {{0}}{n} to {to}" for n in names]
 
 
-# --- between lanes of N and of 2N bits -------------------------------------------------------------
+# --- between lanes of N and of 2N bits ------------------------------------------------------------
 
 
 def indices(*values: int) -> str:
@@ -269,7 +269,7 @@ def _products() -> dict[str, str]:
     return {"i32x4.dot_i16x8_s": dot, "i16x8.q15mulr_sat_s": q15mulr}
 
 
-# --- floats ----------------------------------------------------------------------------------------
+# --- floats ---------------------------------------------------------------------------------------
 
 
 def _float(s: Shape) -> dict[str, str]:
@@ -338,7 +338,7 @@ def _conversions() -> dict[str, str]:
     return rows
 
 
-# --- the whole vector ------------------------------------------------------------------------------
+# --- the whole vector -----------------------------------------------------------------------------
 
 
 def _whole() -> dict[str, str]:

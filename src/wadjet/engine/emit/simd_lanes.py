@@ -19,7 +19,7 @@ def _push_lanes(e: FunctionEmitter, value: str, type_: str) -> None:
     e.push(e.let(f"bitcast {type_} {value} to {V128}"))
 
 
-# --- lanes -----------------------------------------------------------------------------------------
+# --- lanes ----------------------------------------------------------------------------------------
 
 
 def _extract(shape: Shape, extend: str = "") -> Emit:
@@ -67,7 +67,7 @@ def _spread(e: FunctionEmitter, shape: Shape, value: str) -> None:
     _push_lanes(e, name, shape.type)
 
 
-# --- floats ----------------------------------------------------------------------------------------
+# --- floats ---------------------------------------------------------------------------------------
 
 
 def _float_splat(shape: Shape) -> Emit:
@@ -108,7 +108,7 @@ def _float_arithmetic(op: str, shape: Shape) -> Emit:
     return emit
 
 
-# --- memory ----------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
 def _read(e: FunctionEmitter, arg: MemArg, operand: str, type_: str, size: int) -> str:
@@ -180,7 +180,7 @@ def _store_lane(shape: Shape) -> Emit:
     return emit
 
 
-# --- the table -------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def _accesses() -> dict[str, Emit]:

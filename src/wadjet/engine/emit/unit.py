@@ -17,6 +17,7 @@ from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
+from wadjet.engine.emit.rounding import ROUNDING
 from wadjet.engine.emit.simd_lanes import LANES
 from wadjet.engine.emit.templates import Template, by_op
 from wadjet.engine.emit.variables import VARIABLES
@@ -26,7 +27,10 @@ from wadjet.engine.emit.variants import texts
 TEMPLATES: Final = by_op(texts(Settings()))
 
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
-for _table in (CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES):
+_TABLES: Final = (
+    CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
+)  # fmt: skip
+for _table in _TABLES:
     for _op, _emit in _table.items():
         assert SPECIAL[_op] is None and _op not in TEMPLATES, hex(_op)
         SPECIAL[_op] = _emit

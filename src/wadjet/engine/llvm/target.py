@@ -19,6 +19,12 @@ class Target:
         """The first word of the triple: x86_64, aarch64, …"""
         return self.triple.partition("-")[0]
 
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The features that are on."""
+        words = self.features.split(",")
+        return frozenset(word[1:] for word in words if word.startswith("+"))
+
 
 @cache
 def host_target() -> Target:

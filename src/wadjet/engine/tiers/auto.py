@@ -17,7 +17,7 @@ from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.native import NativeCode
 from wadjet.engine.tiers.background import background
-from wadjet.engine.tiers.native import native_machine
+from wadjet.engine.tiers.native import host_settings, native_machine
 
 #: Seconds that a module's calls may wait for the optimiser, all together.
 BUDGET: Final = 0.5
@@ -33,7 +33,7 @@ class AutoCode(NativeCode):
     """A module whose functions are compiled quickly at first, and well when they prove hot."""
 
     def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
-        super().__init__(valid, *native_machine(), Settings() if settings is None else settings)
+        super().__init__(valid, *native_machine(), settings or host_settings())
         self._spent = 0.0
         #: slots whose code is optimised, or will be
         self._hot: set[int] = set()

@@ -39,5 +39,12 @@ def _build_collector() -> tuple[bytes, dict[str, str]]:
     return compile_text(text, host_target()), symbols
 
 
+@cache
+def host_settings() -> Settings:
+    """How code for this machine is made where nobody asks for anything else."""
+    target = host_target()
+    return Settings(arch=target.arch, features=target.extensions)
+
+
 def _build_doors(type_: FuncType) -> tuple[str, bytes]:
     return signature(type_), compile_text(doors(type_), host_target())

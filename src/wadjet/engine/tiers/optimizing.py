@@ -9,7 +9,7 @@ from wadjet.engine.emit.unit import emit
 from wadjet.engine.llvm.compile import FULL, compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.native import NativeCode
-from wadjet.engine.tiers.native import native_machine
+from wadjet.engine.tiers.native import host_settings, native_machine
 
 
 @final
@@ -17,7 +17,7 @@ class OptimizingCode(NativeCode):
     """A module whose functions are compiled one by one at LLVM's full level."""
 
     def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
-        super().__init__(valid, *native_machine(), Settings() if settings is None else settings)
+        super().__init__(valid, *native_machine(), settings or host_settings())
 
     def variant(self, settings: Settings) -> "OptimizingCode":
         """The same module with other settings."""
