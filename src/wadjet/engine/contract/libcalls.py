@@ -43,5 +43,9 @@ ELEM_DROP: Final = _libcall("elem_drop", 1)
 IS_SUBTYPE: Final = _libcall("is_subtype", 2)
 #: (bytes) → the address of a stretch of the heap of that size
 GC_REFILL: Final = _libcall("gc_refill", 1)
+#: (machine address, bytes there, expected value, nanoseconds) → what memory.atomic.wait gives
+MEMORY_WAIT: Final = _libcall("memory_wait", 4)
+#: (machine address, count) → how many threads were woken
+MEMORY_NOTIFY: Final = _libcall("memory_notify", 2)
 
 LIBCALLS: Final = tuple(_ALL)

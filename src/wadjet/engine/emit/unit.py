@@ -7,6 +7,7 @@ from typing import Final
 from wadjet.core.opcodes import GROUP
 from wadjet.core.validate.module import ValidModule
 from wadjet.engine.emit.arith import ARITH
+from wadjet.engine.emit.atomics import ATOMICS
 from wadjet.engine.emit.calls import CALLS
 from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
@@ -29,6 +30,7 @@ TEMPLATES: Final = by_op(texts(Settings()))
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
 _TABLES: Final = (
     CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
+    ATOMICS,
 )  # fmt: skip
 for _table in _TABLES:
     for _op, _emit in _table.items():

@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from wadjet.core.numerics.integers import signed
 from wadjet.core.subtyping import match_def
 from wadjet.engine.contract import libcalls as rows
+from wadjet.engine.contract.layout import VM_STORE, octets
+from wadjet.engine.contract.traps import failure
 from wadjet.engine.gc.native import NativeHeap
+from wadjet.engine.runtime import waiters
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
 
 Body = Callable[..., int]
+
+_signed: Final = signed(64)
 
 
 def _memory_grow(instance: "Instance", memory: int, pages: int) -> int:
@@ -54,6 +60,24 @@ def _gc_refill(instance: "Instance", size: int) -> int:
     return heap.refill(size)
 
 
+def _memory_wait(
+    instance: "Instance", address: int, size: int, expected: int, timeout: int
+) -> int:
+    def equal() -> bool:
+        return int.from_bytes(octets(address, size), "little") == expected
+
+    def poll() -> None:
+        code = VM_STORE.read(instance.store.current().address, "interrupt")
+        if code:
+            raise failure(code)
+
+    return waiters.wait(address, equal, _signed(timeout), poll)
+
+
+def _memory_notify(_instance: "Instance", address: int, count: int) -> int:
+    return waiters.notify(address, count)
+
+
 _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.MEMORY_GROW: _memory_grow,
     rows.TABLE_GROW: _table_grow,
@@ -63,6 +87,8 @@ _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.ELEM_DROP: _elem_drop,
     rows.IS_SUBTYPE: _is_subtype,
     rows.GC_REFILL: _gc_refill,
+    rows.MEMORY_WAIT: _memory_wait,
+    rows.MEMORY_NOTIFY: _memory_notify,
 }
 
 #: libcall id → body
