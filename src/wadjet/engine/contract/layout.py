@@ -135,10 +135,11 @@ VM_TABLE: Final = Struct(
 
 VM_FUNC: Final = Struct(
     "VMFunc",
-    code="ptr",  # tailcc entry: (callee context, parameters…)
+    code="ptr",  # entry in the C convention: (callee context, parameters…)
     context="ptr",  # VMContext of its instance; a VMHostFunc for a host function
     type="i64",  # id of its canonical type (see `wadjet.core.subtyping`)
     index="i64",  # function index in its module
+    tail="ptr",  # entry for tail calls, in LLVM's tailcc; 0 until somebody makes tail calls
 )
 
 VM_SEGMENT: Final = Struct("VMSegment", base="ptr", length="i64")

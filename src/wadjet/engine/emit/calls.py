@@ -15,7 +15,7 @@ from wadjet.engine.emit.memory import widen
 
 
 def _call_text(
-    e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str
+    e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str, convention: str = ""
 ) -> str:
     """`call …` with operands from the stack; results that go to memory go to `out`."""
     args = e.pops(len(type_.params))
@@ -23,7 +23,8 @@ def _call_text(
     first = [f"ptr {context}"]
     if in_memory(type_.results):
         first.append(f"ptr {out}")
-    return f"call tailcc {result_type(type_.results)} {callee}({', '.join([*first, *typed])})"
+    result = result_type(type_.results)
+    return f"call {convention}{result} {callee}({', '.join([*first, *typed])})"
 
 
 def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
@@ -53,7 +54,7 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
 def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
     """Leave the function by a call: the callee takes over its frame."""
     e.calls = True
-    call = f"musttail {_call_text(e, callee, context, type_, '%out')}"
+    call = f"musttail {_call_text(e, callee, context, type_, '%out', 'tailcc ')}"
     if type_.results and not in_memory(type_.results):
         e.emit(f"ret {result_type(type_.results)} {e.let(call)}")
     else:
@@ -67,16 +68,21 @@ def _call(e: FunctionEmitter, imm: object, i: int) -> None:
     _invoke(e, callee, context, func_type(e.unit.valid, index))
 
 
-def target(e: FunctionEmitter, index: int) -> tuple[str, str]:
-    """Code and context of a function of this module, by index."""
+def target(e: FunctionEmitter, index: int, tail: bool = False) -> tuple[str, str]:
+    """Code and context of a function of this module, by index; `tail` asks for its entry for tail
+    calls."""
     layout = e.unit.layout
     if index < layout.func_imports:
         func = e.fixed("ptr", "%ctx", layout("imports", index))
-        return e.fixed("ptr", func, VM_FUNC["code"]), e.fixed("ptr", func, VM_FUNC["context"])
-    if index in e.unit.members:
+        code = e.word("ptr", func, VM_FUNC["tail" if tail else "code"])
+        return code, e.fixed("ptr", func, VM_FUNC["context"])
+    if index == e.index and tail:
+        return f"@t{index}", "%ctx"
+    if index in e.unit.members and not tail:
         return f"@f{index}", "%ctx"
-    e.unit.declare("slots", "@slots = external hidden global ptr")
-    slot = e.let(f"getelementptr i8, ptr @slots, i64 {WORD * (index - layout.func_imports)}")
+    table = "tails" if tail else "slots"
+    e.unit.declare(table, f"@{table} = external hidden global ptr")
+    slot = e.let(f"getelementptr i8, ptr @{table}, i64 {WORD * (index - layout.func_imports)}")
     return e.let(f"load ptr, ptr {slot}, align 8, !tbaa !4"), "%ctx"
 
 
@@ -117,11 +123,13 @@ def _unless_subtype(e: FunctionEmitter, same: str, func: str, type_index: int) -
     e.start(after)
 
 
-def _func_of(e: FunctionEmitter, func: str, type_index: int) -> tuple[str, str, FuncType]:
+def _func_of(
+    e: FunctionEmitter, func: str, type_index: int, entry: str = "code"
+) -> tuple[str, str, FuncType]:
     """Code, context and type of the function behind a VMFunc."""
     type_ = e.unit.valid.types[type_index].comp
     assert isinstance(type_, FuncType)
-    code = e.word("ptr", func, VM_FUNC["code"])
+    code = e.word("ptr", func, VM_FUNC[entry])
     return code, e.fixed("ptr", func, VM_FUNC["context"]), type_
 
 
@@ -143,16 +151,18 @@ def _call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
 
 def _return_call(e: FunctionEmitter, imm: object, i: int) -> None:
     index = cast(int, imm)
-    _tail(e, *target(e, index), func_type(e.unit.valid, index))
+    _tail(e, *target(e, index, tail=True), func_type(e.unit.valid, index))
 
 
 def _return_call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
     type_index, table = cast(tuple[int, int], imm)
-    _tail(e, *_func_of(e, checked_entry(e, type_index, table), type_index))
+    e.unit.declare("tails", "@tails = external hidden global ptr")
+    _tail(e, *_func_of(e, checked_entry(e, type_index, table), type_index, "tail"))
 
 
 def _return_call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
-    _tail(e, *_func_of(e, _referenced(e), cast(int, imm)))
+    e.unit.declare("tails", "@tails = external hidden global ptr")
+    _tail(e, *_func_of(e, _referenced(e), cast(int, imm), "tail"))
 
 
 CALLS: Final[dict[int, Emit]] = {

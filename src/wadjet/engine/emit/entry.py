@@ -119,7 +119,7 @@ def _guarded_call(t: _Text, type_: FuncType, func: str, args: list[str]) -> str:
     typed = [f"{llvm_type(p)} {a}" for p, a in zip(type_.params, args, strict=True)]
     result = result_type(type_.results)
     first = [f"ptr {context}", "ptr %out"] if in_memory(type_.results) else [f"ptr {context}"]
-    call = f"call tailcc {result} {code}({', '.join([*first, *typed])})"
+    call = f"call {result} {code}({', '.join([*first, *typed])})"
     value = ""
     if result != "void":
         value = t.let(call)
@@ -214,7 +214,7 @@ def _host_head(t: _Text, name: str, type_: FuncType, buffer: int) -> str:
     params = [f"{llvm_type(p)} %p{k}" for k, p in enumerate(type_.params)]
     result = result_type(type_.results)
     first = ["ptr %host", "ptr %out"] if in_memory(type_.results) else ["ptr %host"]
-    t.add(f"define hidden tailcc {result} @{name}({', '.join([*first, *params])}) #2 {{")
+    t.add(f"define hidden {result} @{name}({', '.join([*first, *params])}) #2 {{")
     t.label("entry")
     t.add(f"%buffer = alloca [{buffer} x i8], align 16")
     thread = t.let("call ptr @wj_thread()")
@@ -309,7 +309,20 @@ def doors(type_: FuncType) -> str:
         parts.append(enter(type_))
         if len(type_.results) <= 1:
             parts.append(host(type_))
+    kinds = ["host", "hostraw"] if len(parts) > 3 and len(type_.results) <= 1 else ["hostraw"]
+    parts += [_host_tail_entry(kind, type_) for kind in kinds]
     return "\n".join([*parts, _TRAILER])
+
+
+def _host_tail_entry(kind: str, type_: FuncType) -> str:
+    """`@<kind>tail_<sig>`: the same host function for those who call it in the tail position."""
+    params = ["ptr %host", "ptr %out"] if in_memory(type_.results) else ["ptr %host"]
+    params += [f"{llvm_type(p)} %p{k}" for k, p in enumerate(type_.params)]
+    result, key = result_type(type_.results), signature(type_)
+    call = f"call {result} @{kind}_{key}({', '.join(params)})"
+    body = f"{call}\nret void" if result == "void" else f"%r = {call}\nret {result} %r"
+    head = f"define hidden tailcc {result} @{kind}tail_{key}({', '.join(params)}) #2 {{"
+    return f"{head}\n{body}\n}}"
 
 
 _DECLARATIONS: Final = """

@@ -14,7 +14,7 @@ from typing import Final, final
 
 from wadjet.base.errors import EngineBug
 from wadjet.core.body import BlockType
-from wadjet.core.opcodes import row
+from wadjet.core.opcodes import Op, row
 from wadjet.core.types import FuncType, ValType
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.module import ValidModule
@@ -60,17 +60,27 @@ class Frame:
 Emit = Callable[["FunctionEmitter", object, int], None]
 
 
+TAIL_CALLS: Final = frozenset(
+    (Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETURN_CALL_REF)
+)
+
+
 @final
 class Unit:
     """What the functions of one LLVM module share: names declared, metadata, the layout."""
 
-    def __init__(self, valid: ValidModule, settings: Settings, members: frozenset[int]) -> None:
+    def __init__(
+        self, valid: ValidModule, settings: Settings, wanted: frozenset[int],
+        copies: frozenset[int],
+    ) -> None:  # fmt: skip
         self.valid = valid
         self.module = valid.module
         self.settings = settings
         self.layout = ContextLayout(valid.module)
         #: functions defined in this LLVM module, which may call each other directly
-        self.members = members
+        self.members = wanted | copies
+        #: those that others will call; the rest are copies, to be inlined
+        self.wanted = wanted
         self.declared: dict[str, str] = {}
         self.func_types = valid.func_types
         self.memories = valid.module.memory_types()
@@ -95,6 +105,10 @@ class FunctionEmitter:
         self.code = valid.module.codes[defined]
         self.facts: Facts = valid.facts(defined)
         self.type = func_type(valid, index)
+        #: whether it makes tail calls: then its body is `@t…` in the tailcc convention, with an
+        #: ordinary `@f…` in front of it
+        self.tail = not TAIL_CALLS.isdisjoint(self.code.body.ops)
+        self.linkage = "hidden" if index in unit.wanted else "internal"
         self.lines: list[str] = []
         self.stack: list[str] = []
         self.block: str | None = "body"
@@ -307,7 +321,8 @@ class FunctionEmitter:
         params = ["ptr %ctx", "ptr %out"] if in_memory(self.type.results) else ["ptr %ctx"]
         params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
         result = result_type(self.type.results)
-        head = f"define hidden tailcc {result} @f{self.index}({', '.join(params)}) #0 {{"
+        name = f"tailcc {result} @t{self.index}" if self.tail else f"{result} @f{self.index}"
+        head = f"define {self.linkage} {name}({', '.join(params)}) #0 {{"
         buffers = [f"%cells{n} = alloca [{CELL * n} x i8], align 16" for n in sorted(self.cells)]
         buffers += [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(self.buffers)]
         check = self._stack_check()
@@ -319,7 +334,10 @@ class FunctionEmitter:
         if self.propagates:
             nothing = "void" if result == "void" else f"{result} zeroinitializer"
             traps.append(f"propagate:\nret {nothing}")
-        return "\n".join([head, "entry:", *buffers, *self.hoisted.values(), *check, "body:", *self.lines, *traps, "}"])
+        if self.tail:
+            traps.append("}")
+            traps.append(forward(self.linkage, self.index, self.type, to_tail=False))
+        return "\n".join([head, "entry:", *buffers, *self.hoisted.values(), *check, "body:", *self.lines, *traps, "" if self.tail else "}"])
 
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
@@ -338,6 +356,23 @@ class FunctionEmitter:
             f"br i1 %stack.ok, label %body, label %{self.trap_label(TrapCode.STACK_EXHAUSTED)}, "
             "!prof !7",
         ]
+
+
+def forward(linkage: str, index: int, type_: FuncType, to_tail: bool) -> str:
+    """A function that does nothing but call itself in the other convention: `@t…` calling the
+    function's slot, or `@f…` calling `@t…`."""
+    typed = [f"{llvm_type(t)} %p{i}" for i, t in enumerate(type_.params)]
+    first = ["ptr %ctx", "ptr %out"] if in_memory(type_.results) else ["ptr %ctx"]
+    params = ", ".join([*first, *typed])
+    result = result_type(type_.results)
+    head, callee = f"{result} @f{index}", f"tailcc {result} @t{index}"
+    lines = []
+    if to_tail:
+        head, callee = callee, f"{result} %code"
+        lines.append("%code = load ptr, ptr @slot, align 8")
+    call = f"notail call {callee}({params})"
+    lines += [call, "ret void"] if result == "void" else [f"%r = {call}", f"ret {result} %r"]
+    return "\n".join([f"define {linkage} {head}({params}) #0 {{", *lines, "}"])
 
 
 #: A leaf with fewer locals and operands than this cannot use a noticeable piece of stack.

@@ -6,6 +6,7 @@ from typing import Final
 
 from wadjet.core.opcodes import GROUP
 from wadjet.core.validate.module import ValidModule
+from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.arith import ARITH
 from wadjet.engine.emit.atomics import ATOMICS
 from wadjet.engine.emit.calls import CALLS
@@ -13,9 +14,8 @@ from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
-from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit
+from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
 from wadjet.engine.emit.memory import MEMORY
-from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
 from wadjet.engine.emit.rounding import ROUNDING
@@ -65,14 +65,24 @@ attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
 """
 
 
-def emit(valid: ValidModule, indices: Iterable[int], settings: Settings) -> str:
-    """LLVM text that defines `@f<index>` for each of these (defined) functions.
+def emit(
+    valid: ValidModule, indices: Iterable[int], settings: Settings, copies: Iterable[int] = ()
+) -> str:
+    """LLVM text that defines `@f<index>` for each of these (defined) functions, and `@t<index>`,
+    the entry for tail calls, for those that make tail calls themselves.
 
-    Undefined symbols in it: `@slots` (machine code of every defined function of the module, in
-    order), `@wj_trap`, `@wj_libcall`; nothing else, and no absolute address.
+    `copies` are functions that may be inlined into them. Undefined symbols in the text: `@slots`
+    and `@tails` (the entries of every defined function of the module, in order), `@wj_trap`,
+    `@wj_libcall`; nothing else, and no absolute address.
     """
-    members = frozenset(indices)
-    unit = Unit(valid, settings, members)
+    unit = Unit(valid, settings, frozenset(indices), frozenset(copies))
     ways = _ways(settings)
-    bodies = [FunctionEmitter(unit, index).run(*ways) for index in sorted(members)]
+    bodies = [FunctionEmitter(unit, index).run(*ways) for index in sorted(unit.members)]
     return "\n".join([*unit.declared.values(), *bodies, _TRAILER])
+
+
+def emit_tail(valid: ValidModule, index: int) -> str:
+    """LLVM text that defines `@t<index>`, the tail-call entry of a function that makes no tail
+    calls itself: it calls what stands in `@slot`."""
+    text = forward("hidden", index, func_type(valid, index), to_tail=True)
+    return "\n".join(["@slot = external hidden global ptr", text, _TRAILER])

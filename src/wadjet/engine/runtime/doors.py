@@ -71,9 +71,10 @@ class Doors:
             self._keys[type_] = key
         return self._loaded[key, plain].symbols.get(f"{kind}_{key}", (0, 0))[0]
 
-    def host(self, type_: FuncType) -> int:
-        """Machine code for a host function of this type: what VMFunc.code must be."""
-        return self._symbol("host", type_) or self._symbol("hostraw", type_)
+    def host(self, type_: FuncType) -> tuple[int, int]:
+        """Machine code for a host function of this type: what VMFunc.code and .tail must be."""
+        kind = "host" if self._symbol("host", type_) else "hostraw"
+        return self._symbol(kind, type_), self._symbol(f"{kind}tail", type_)
 
     def entry(self, func: "WasmFunc") -> Callable[..., Any]:
         """What Python calls: a builtin where machine code can convert the values."""

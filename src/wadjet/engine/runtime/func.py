@@ -128,9 +128,11 @@ class HostFunc(Func):
         if store.doors is not None:
             self.open_door(store.doors)
 
-    def open_door(self, host: Callable[[FuncType], int]) -> None:
+    def open_door(self, host: Callable[[FuncType], tuple[int, int]]) -> None:
         """Let native code call it: `host` gives the machine code of its type."""
-        VM_FUNC.write(self.address, "code", host(self.type))
+        code, tail = host(self.type)
+        VM_FUNC.write(self.address, "code", code)
+        VM_FUNC.write(self.address, "tail", tail)
 
     @property
     def store(self) -> "Store":

@@ -8,6 +8,7 @@ leaves open are asked of a resolver; those too far away for a relative reference
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from wadjet.base.errors import EngineBug
@@ -46,6 +47,11 @@ class Loaded:
 
     block: Block
     symbols: dict[str, tuple[int, int]]
+    locals: frozenset[str]
+
+    def is_global(self, name: str) -> bool:
+        """Whether a symbol is for others to use."""
+        return name not in self.locals
 
 
 def load(image: bytes, resolve: Resolver, arena: Arena) -> Loaded:
@@ -83,7 +89,8 @@ class _Object:
         linker = _LINKERS[self.machine](block, view, far)
         addresses = {name: resolve(name) for name in undefined}
         self._relocate(linker, addresses)
-        return Loaded(block, self._defined(block))
+        local = frozenset(s[0] for s in self._symbol_table if s[4] == 0)
+        return Loaded(block, self._defined(block), local)
 
     def _lay_out(self) -> int:
         """Give every section that exists at run time its place; the total size."""
@@ -95,8 +102,9 @@ class _Object:
                 end += s.size
         return end
 
-    def _symbols(self) -> "list[tuple[str, int, int, int]]":
-        """(name, section or 0, value, size) of every symbol, in table order."""
+    @cached_property
+    def _symbol_table(self) -> "list[tuple[str, int, int, int, int]]":
+        """(name, section or 0, value, size, binding) of every symbol, in table order."""
         for s in self.sections:
             if s.type == _SHT_SYMTAB:
                 break
@@ -105,23 +113,24 @@ class _Object:
         strings = self.sections[s.link].offset
         found = []
         for at in range(s.offset, s.offset + s.size, _SYMBOL.size):
-            name, _, _, section, value, size = _SYMBOL.unpack_from(self.image, at)
+            name, info, _, section, value, size = _SYMBOL.unpack_from(self.image, at)
             stop = self.image.index(b"\0", strings + name)
-            found.append((self.image[strings + name : stop].decode(), section, value, size))
+            text = self.image[strings + name : stop].decode()
+            found.append((text, section, value, size, info >> 4))
         return found
 
     def _undefined(self) -> list[str]:
-        return [name for name, section, _, _ in self._symbols() if section == 0 and name]
+        return [name for name, section, *_ in self._symbol_table if section == 0 and name]
 
     def _defined(self, block: Block) -> dict[str, tuple[int, int]]:
         return {
             name: (block.address + self.sections[section].place + value, size)
-            for name, section, value, size in self._symbols()
+            for name, section, value, size, _ in self._symbol_table
             if name and 0 < section < len(self.sections)
         }
 
     def _relocate(self, linker: "_Linker", addresses: dict[str, int]) -> None:
-        symbols = self._symbols()
+        symbols = self._symbol_table
         for s in self.sections:
             if s.type != _SHT_RELA or not self.sections[s.info].flags & _SHF_ALLOC:
                 continue
@@ -130,7 +139,7 @@ class _Object:
             target = self.sections[s.info].place
             for at in range(s.offset, s.offset + s.size, _RELA.size):
                 offset, info, addend = _RELA.unpack_from(self.image, at)
-                name, section, value, _ = symbols[info >> 32]
+                name, section, value, _, _ = symbols[info >> 32]
                 if section:
                     address = linker.base + self.sections[section].place + value
                 else:

@@ -63,6 +63,8 @@ class Machine:
         self._regions = Block(16 * _MOST_REGIONS)
         self._free_regions: list[int] = []
         self._region_count = 0
+        self.tails_wanted = False
+        self._codes: WeakSet[NativeCode] = WeakSet()
         self._guarded: WeakSet[Memory] = WeakSet()
         self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
         self._stores: WeakValueDictionary[int, Store] = WeakValueDictionary()
@@ -114,9 +116,23 @@ class Machine:
         """Place code of the runtime itself, which no signal may stop."""
         return load(image, self.resolve, self._own)
 
-    def load(self, image: bytes, symbols: dict[str, int]) -> Loaded:
-        """Place guest code; `symbols` adds to what the machine can resolve."""
-        return load(image, lambda name: symbols.get(name) or self.resolve(name), self.arena)
+    def load(self, image: bytes, symbol: Callable[[str], int | None]) -> Loaded:
+        """Place guest code; `symbol` knows the names that the machine does not."""
+        return load(image, lambda name: symbol(name) or self.resolve(name), self.arena)
+
+    def want_tails(self) -> None:
+        """Somebody makes tail calls: from now on all functions have entries for them."""
+        with self._lock:
+            self.tails_wanted = True
+            for code in list(self._codes):
+                code.open_tails()
+
+    def register(self, code: "NativeCode") -> None:
+        """Know a module's code as long as it lives."""
+        with self._lock:
+            self._codes.add(code)
+            if self.tails_wanted:
+                code.open_tails()
 
     def resolve(self, name: str) -> int:
         """The address of the runtime's, Python's or the C library's symbol of this name."""

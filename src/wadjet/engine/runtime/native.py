@@ -50,17 +50,17 @@ class NativeCode(ModuleCode):
         self.doors: Final = doors
         self._imports = self.layout.func_imports
         count = len(valid.module.funcs)
-        self._block: Block = machine.arena.allocate((WORD + STUB) * max(count, 1))
-        stubs = self._block.address + WORD * count
-        self._slots = self._block.view()[: WORD * count].cast("Q")
-        self._slots[:] = memoryview(array("Q", range(stubs, stubs + STUB * count, STUB)))
-        common = machine.symbols["wj_lazy_common"]
-        text = STUBS[machine.arch](stubs, count, common)
-        self._block.view()[WORD * count : (WORD + STUB) * count] = text
+        self._count = count
+        self._block, self._slots = self._make_slots(0)
         self._done = bytearray(count)
+        #: functions with a tail-call entry of their own
+        self._tailed: set[int] = set()
         self._pieces: list[Loaded] = []
         self._instances: WeakSet[Instance] = WeakSet()
         self._lock = threading.RLock()
+        self._tail_block: Block | None = None
+        self._tails = self._slots[:0]
+        machine.register(self)
 
     def linked(self, imports: "Sequence[Func]") -> ModuleCode:
         """Where guest functions are imported, exceptions may come from them."""
@@ -78,23 +78,67 @@ class NativeCode(ModuleCode):
     def build(self, slots: Sequence[int]) -> bytes:
         """An object that defines `f<index>` for each of these functions (by slot)."""
 
-    @property
-    def symbols(self) -> dict[str, int]:
+    @abstractmethod
+    def build_tail(self, slot: int) -> bytes:
+        """An object that defines `t<index>`, calling what stands in `slot`."""
+
+    def _make_slots(self, first: int) -> tuple[Block, memoryview]:
+        """A slot and a stub for each function; the stubs ask for numbers from `first` on."""
+        count, machine = self._count, self.machine
+        block = machine.arena.allocate((WORD + STUB) * max(count, 1))
+        stubs = block.address + WORD * count
+        slots = block.view()[: WORD * count].cast("Q")
+        slots[:] = memoryview(array("Q", range(stubs, stubs + STUB * count, STUB)))
+        text = STUBS[machine.arch](stubs, first, count, machine.symbols["wj_lazy_common"])
+        block.view()[WORD * count : (WORD + STUB) * count] = text
+        return block, slots
+
+    def open_tails(self) -> None:
+        """Have entries for tail calls (they are numbered after the ordinary ones)."""
+        with self._lock:
+            if self._tail_block is None:
+                self._tail_block, self._tails = self._make_slots(self._count)
+                for instance in self._instances:
+                    self._fill_tails(instance)
+
+    def _fill_tails(self, instance: "Instance") -> None:
+        instance.vmfuncs[VM_FUNC["tail"] // WORD :: VM_FUNC.size // WORD] = self._tails
+
+    def _symbol(self, name: str) -> int | None:
         """What objects of this module may refer to besides the machine's symbols."""
-        return {"slots": self._block.address}
+        if name == "slots":
+            return self._block.address
+        if name != "tails":
+            return None
+        self.machine.want_tails()
+        assert self._tail_block is not None, "opened with all others"
+        return self._tail_block.address
 
     def compile_slot(self, slot: int) -> int:
         """Make sure a function is compiled; the address of its code. Invalid, Malformed where a
         lazily validated body turns out not to be valid."""
         with self._lock:
+            if slot >= self._count:
+                return self._compile_tail(slot - self._count)
             if not self._done[slot]:
-                self._place(self.machine.load(self.build([slot]), self.symbols))
+                self._place(self.machine.load(self.build([slot]), self._symbol))
             address: int = self._slots[slot]
             return address
 
+    def _compile_tail(self, slot: int) -> int:
+        """The entry for tail calls: the function's own, if it makes tail calls itself."""
+        self.compile_slot(slot)
+        index = slot + self._imports
+        if index not in self._tailed:
+            at = self._block.address + WORD * slot
+            image = self.build_tail(slot)
+            self._place(self.machine.load(image, lambda name: at if name == "slot" else None))
+        address: int = self._tails[slot]
+        return address
+
     def replace(self, image: bytes) -> None:
         """Use better code for functions that have some already."""
-        loaded = self.machine.load(image, self.symbols)
+        loaded = self.machine.load(image, self._symbol)
         with self._lock:
             self._place(loaded)
 
@@ -105,15 +149,27 @@ class NativeCode(ModuleCode):
         """Let everyone call what was loaded from now on."""
         self._pieces.append(loaded)
         for name, (address, size) in loaded.symbols.items():
-            if not name.startswith("f") or not name[1:].isdigit():
+            if name[0] not in "ft" or not name[1:].isdigit():
                 continue
             index = int(name[1:])
             slot = index - self._imports
             self.machine.register_code(address, size, self, index)
-            self._slots[slot] = address
-            self._done[slot] = 1
-            for instance in self._instances:
-                instance.vmfuncs[slot * (VM_FUNC.size // WORD)] = address
+            if not loaded.is_global(name):
+                continue  # a copy, to be inlined
+            if name[0] == "t":
+                self._tailed.add(index)
+                self.machine.want_tails()
+                self._tails[slot] = address
+                self._patch(slot, "tail", address)
+            else:
+                self._slots[slot] = address
+                self._done[slot] = 1
+                self._patch(slot, "code", address)
+
+    def _patch(self, slot: int, member: str, address: int) -> None:
+        """Tell the VMFuncs of all instances."""
+        for instance in self._instances:
+            instance.vmfuncs[(slot * VM_FUNC.size + VM_FUNC[member]) // WORD] = address
 
     def attach(self, instance: "Instance") -> None:
         """Fill the code of its functions and of the host functions it can reach."""
@@ -123,6 +179,8 @@ class NativeCode(ModuleCode):
         with self._lock:
             self._instances.add(instance)
             instance.vmfuncs[:: VM_FUNC.size // WORD] = self._slots
+            if self._tail_block is not None:
+                self._fill_tails(instance)
         self._fill_objects(instance)
         self.machine.adopt(instance)
 

@@ -65,7 +65,7 @@ class Store:
         VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
         VM_STORE.write(self.address, "stack_size", self.limits.stack)
         #: gives host functions their machine code, once native code runs here
-        self.doors: Callable[[FuncType], int] | None = None
+        self.doors: Callable[[FuncType], tuple[int, int]] | None = None
         #: the context word of a VMFunc → whose it is
         self._owners: WeakValueDictionary[int, Instance | HostFunc] = WeakValueDictionary()
         self._pins: set[object] = set()
@@ -150,7 +150,7 @@ class Store:
         """Keep something alive as long as the store: a reference to it went where nobody sees."""
         self._pins.add(owner)
 
-    def open_doors(self, host: Callable[["FuncType"], int]) -> None:
+    def open_doors(self, host: Callable[["FuncType"], tuple[int, int]]) -> None:
         """Native code runs in this store from now on: host functions need machine code too, which
         `host` gives by type."""
         if self.doors is None:

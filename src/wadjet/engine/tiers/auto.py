@@ -12,7 +12,7 @@ from typing import Final, final
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.unit import emit
+from wadjet.engine.emit.unit import emit, emit_tail
 from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.native import NativeCode
@@ -41,6 +41,11 @@ class AutoCode(NativeCode):
     def variant(self, settings: Settings) -> "AutoCode":
         """The same module with other settings."""
         return AutoCode(self.valid, settings)
+
+    def build_tail(self, slot: int) -> bytes:
+        """Emit and compile."""
+        text = emit_tail(self.valid, slot + self.layout.func_imports)
+        return compile_text(text, host_target(), QUICK)
 
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile, at the level that the policy says."""

@@ -5,8 +5,8 @@ from typing import final
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.unit import emit
-from wadjet.engine.llvm.compile import FULL, compile_text
+from wadjet.engine.emit.unit import emit, emit_tail
+from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.native import NativeCode
 from wadjet.engine.tiers.native import host_settings, native_machine
@@ -22,6 +22,11 @@ class OptimizingCode(NativeCode):
     def variant(self, settings: Settings) -> "OptimizingCode":
         """The same module with other settings."""
         return OptimizingCode(self.valid, settings)
+
+    def build_tail(self, slot: int) -> bytes:
+        """Emit and compile."""
+        text = emit_tail(self.valid, slot + self.layout.func_imports)
+        return compile_text(text, host_target(), QUICK)
 
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile."""
