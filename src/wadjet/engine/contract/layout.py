@@ -170,8 +170,9 @@ class ContextLayout:
 
     All arrays hold 8-byte words: `memories` VMMemory*, `tables` VMTable*, `globals` pointers to
     16-byte cells (imported ones live elsewhere), `imports` VMFunc* of imported functions,
-    `types` canonical type ids, `tags` ids or VMTypes of tags, `objects`
-    the VMTypes of struct and array types (0 for others, or where there is no native heap). `datas` and `elems` hold VMSegments inline.
+    `types` canonical type ids, `tags` ids (native code: VMTypes) of tags, `objects` the VMTypes of
+    struct and array types (0 for others, or where there is no native heap). `datas` and `elems`
+    hold VMSegments inline.
     """
 
     def __init__(self, module: Module) -> None:

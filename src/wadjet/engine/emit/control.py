@@ -92,7 +92,8 @@ def _hint(e: FunctionEmitter, i: int) -> str:
 def _else(e: FunctionEmitter, imm: object, i: int) -> None:
     frame = e.frames[-1]
     fall_out(e, frame)
-    assert frame.else_label is not None and frame.else_edge is not None
+    assert frame.else_label is not None
+    assert frame.else_edge is not None
     _, e.locals, params = frame.else_edge
     del e.stack[frame.height :]
     e.stack.extend(params)

@@ -233,7 +233,8 @@ def _delegate(e: FunctionEmitter, imm: object, i: int) -> None:
 
 def _rethrow(e: FunctionEmitter, imm: object, i: int) -> None:
     handler = e.frames[-1 - cast(int, imm)].extra
-    assert isinstance(handler, Handler) and handler.caught is not None
+    assert isinstance(handler, Handler)
+    assert handler.caught is not None
     _raise(e, handler.caught)
 
 

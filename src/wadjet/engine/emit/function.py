@@ -33,8 +33,8 @@ class Frame:
     """A block under construction. `label` is where branches to it go."""
 
     __slots__ = (
-        "edges", "else_edge", "else_label", "extra", "finish", "height", "is_loop", "label", "op", "phi_at",
-        "phis", "results", "start", "target",
+        "edges", "else_edge", "else_label", "extra", "finish", "height", "is_loop", "label", "op",
+        "phi_at", "phis", "results", "start", "target",
     )  # fmt: skip
 
     def __init__(
@@ -60,9 +60,7 @@ class Frame:
 Emit = Callable[["FunctionEmitter", object, int], None]
 
 
-TAIL_CALLS: Final = frozenset(
-    (Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETURN_CALL_REF)
-)
+TAIL_CALLS: Final = frozenset((Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETURN_CALL_REF))
 
 
 @final
@@ -334,19 +332,18 @@ class FunctionEmitter:
         if self.propagates:
             nothing = "void" if result == "void" else f"{result} zeroinitializer"
             traps.append(f"propagate:\nret {nothing}")
+        lines = [head, "entry:", *buffers, *self.hoisted.values(), *check]
+        lines += ["body:", *self.lines, *traps, "}"]
         if self.tail:
-            traps.append("}")
-            traps.append(forward(self.linkage, self.index, self.type, to_tail=False))
-        return "\n".join([head, "entry:", *buffers, *self.hoisted.values(), *check, "body:", *self.lines, *traps, "" if self.tail else "}"])
+            lines.append(forward(self.linkage, self.index, self.type, to_tail=False))
+        return "\n".join(lines)
 
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
         leaf = not self.calls and len(self.locals) + self.facts.height < SMALL_FRAME
         if leaf or self.unit.settings.raw:
             return ["br label %body"]
-        self.unit.declare(
-            "llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)"
-        )
+        self.unit.declare("llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)")
         store = self.hoist("store", "%ctx", VM_CONTEXT["store"])
         return [
             "%stack.here = call ptr @llvm.frameaddress.p0(i32 0)",

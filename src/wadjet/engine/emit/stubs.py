@@ -6,6 +6,7 @@ A stub loads its slot number and jumps to a common part, which keeps all argumen
 
 from typing import Final
 
+
 def _asm(lines: str) -> str:
     rows = [line.strip() for line in lines.strip().splitlines()]
     return "\n".join(f'module asm "{row}"' for row in rows)

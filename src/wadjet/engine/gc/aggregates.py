@@ -9,7 +9,8 @@ from typing import Final
 
 from wadjet.core.types import I8, I16, ArrayType, DefType, FieldType, StructType
 from wadjet.engine.contract.traps import TrapCode, failure
-from wadjet.engine.gc.heap import MAX_LENGTH, Heap
+from wadjet.engine.gc.heap import MAX_LENGTH
+from wadjet.engine.gc.objects import ObjectHeap
 
 Make = Callable[..., int]
 
@@ -38,19 +39,19 @@ def packer(field: FieldType) -> Callable[[int], int]:
     return lambda value: value & mask
 
 
-def new_struct(heap: Heap, type_: DefType) -> Make:
+def new_struct(heap: ObjectHeap, type_: DefType) -> Make:
     """struct.new: one operand for each field."""
     packers = [packer(field) for field in struct_fields(type_)]
     return lambda *values: heap.new(type_, [pack(v) for pack, v in zip(packers, values)])
 
 
-def new_default_struct(heap: Heap, type_: DefType) -> Make:
+def new_default_struct(heap: ObjectHeap, type_: DefType) -> Make:
     """struct.new_default: every field is zero or null."""
     count = len(struct_fields(type_))
     return lambda: heap.new(type_, [0] * count)
 
 
-def new_struct_desc(heap: Heap, type_: DefType) -> Make:
+def new_struct_desc(heap: ObjectHeap, type_: DefType) -> Make:
     """struct.new_desc: the fields, then the descriptor, which must not be null."""
     packers = [packer(field) for field in struct_fields(type_)]
 
@@ -62,24 +63,24 @@ def new_struct_desc(heap: Heap, type_: DefType) -> Make:
     return make
 
 
-def new_default_struct_desc(heap: Heap, type_: DefType) -> Make:
+def new_default_struct_desc(heap: ObjectHeap, type_: DefType) -> Make:
     """struct.new_default_desc: the descriptor alone."""
     count = len(struct_fields(type_))
     return lambda descriptor: heap.new(type_, [0] * count, _require(descriptor))
 
 
-def new_array(heap: Heap, type_: DefType) -> Make:
+def new_array(heap: ObjectHeap, type_: DefType) -> Make:
     """array.new: the value of every element, then their number."""
     pack = packer(array_field(type_))
     return lambda value, count: heap.new(type_, [pack(value)] * checked_length(count))
 
 
-def new_default_array(heap: Heap, type_: DefType) -> Make:
+def new_default_array(heap: ObjectHeap, type_: DefType) -> Make:
     """array.new_default: the number of elements."""
     return lambda count: heap.new(type_, [0] * checked_length(count))
 
 
-def new_fixed_array(heap: Heap, type_: DefType) -> Make:
+def new_fixed_array(heap: ObjectHeap, type_: DefType) -> Make:
     """array.new_fixed: the elements."""
     pack = packer(array_field(type_))
     return lambda *values: heap.new(type_, [pack(v) for v in values])

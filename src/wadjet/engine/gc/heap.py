@@ -14,6 +14,7 @@ from wadjet.core.types import (
 )  # fmt: skip
 from wadjet.engine.contract.layout import WORD
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.objects import ObjectHeap
 
 #: No array may be longer, whatever the limits say (2^27 elements fill a gigabyte).
 MAX_LENGTH: Final = 1 << 27
@@ -46,7 +47,7 @@ References = Callable[[], Iterable[int]]
 
 
 @final
-class Heap:
+class Heap(ObjectHeap):
     """Objects by word. Nothing is freed but by `collect`."""
 
     __slots__ = ("_allocated", "_give", "_objects", "_patience", "_take", "_things")

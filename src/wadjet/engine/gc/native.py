@@ -20,6 +20,7 @@ from wadjet.engine.contract.heap import (
 )  # fmt: skip
 from wadjet.engine.contract.layout import WORD, Block, load64, store64
 from wadjet.engine.contract.traps import TrapCode, failure
+from wadjet.engine.gc.objects import ObjectHeap
 
 if TYPE_CHECKING:
     from wadjet.engine.gc.heap import Give, Take
@@ -62,7 +63,7 @@ class Collector:
 
 
 @final
-class NativeHeap:
+class NativeHeap(ObjectHeap):
     """Objects in native memory. Nothing moves; `collect` frees what no root leads to."""
 
     def __init__(
@@ -311,7 +312,7 @@ class NativeHeap:
         self._live = self._collector.sweep(0, self.address)
         self._allocated = 0
 
-    def join(self, other: object) -> None:
+    def join(self, other: ObjectHeap) -> None:
         """Two native heaps cannot become one."""
         raise Unlinkable("an import belongs to a store that has objects of its own")
 

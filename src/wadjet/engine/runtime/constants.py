@@ -8,7 +8,7 @@ from wadjet.core.opcodes import Op, row
 from wadjet.core.types import DefType
 from wadjet.engine.gc import aggregates
 from wadjet.engine.gc.aggregates import Make, struct_fields
-from wadjet.engine.gc.heap import Heap
+from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.instance import Instance
 
 
@@ -68,7 +68,7 @@ _SPECIAL: Final[dict[int, Callable[[object, Instance], int]]] = {
 
 
 #: instructions that make an object of the type that their immediate names first
-_FACTORIES: Final[dict[int, Callable[[Heap, DefType], Make]]] = {
+_FACTORIES: Final[dict[int, Callable[[ObjectHeap, DefType], Make]]] = {
     Op.STRUCT_NEW: aggregates.new_struct,
     Op.STRUCT_NEW_DEFAULT: aggregates.new_default_struct,
     Op.STRUCT_NEW_DESC: aggregates.new_struct_desc,

@@ -23,5 +23,3 @@ def write_cells(buffer: int, values: list[int]) -> None:
     """Write raw values into cells."""
     data = b"".join(value.to_bytes(CELL, "little") for value in values)
     ctypes.memmove(buffer, data, len(data))
-
-

@@ -33,6 +33,13 @@ def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> In
     Exhaustion where there is no room, and whatever the start function raises. What the segments
     and the start function wrote to imported tables and memories before that stays written.
     """
+    instance = initialize(store, code, imports)
+    start(instance)
+    return instance
+
+
+def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Instance:
+    """Make an instance as `instantiate` does, all but the run of its start function."""
     store = store.current()
     store.settle(code.native)
     code.prepare(store)
@@ -57,9 +64,13 @@ def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> In
     code.attach(instance)
     _run_elems(instance)
     _run_datas(instance)
-    if module.start is not None:
-        instance.func(module.start).call_raw([])
     return instance
+
+
+def start(instance: Instance) -> None:
+    """Run the start function of a new instance, if it has one."""
+    if instance.module.start is not None:
+        instance.func(instance.module.start).call_raw([])
 
 
 # --- linking -------------------------------------------------------------------------------------

@@ -54,15 +54,14 @@ def _elem_drop(instance: "Instance", segment: int) -> int:
 def _is_subtype(instance: "Instance", func: int, type_index: int) -> int:
     return int(match_def(instance.store.func_at(func).deftype, instance.types[type_index]))
 
+
 def _gc_refill(instance: "Instance", size: int) -> int:
     heap = instance.store.heap
     assert isinstance(heap, NativeHeap), "native code allocates in a native heap"
     return heap.refill(size)
 
 
-def _memory_wait(
-    instance: "Instance", address: int, size: int, expected: int, timeout: int
-) -> int:
+def _memory_wait(instance: "Instance", address: int, size: int, expected: int, timeout: int) -> int:
     def equal() -> bool:
         return int.from_bytes(octets(address, size), "little") == expected
 

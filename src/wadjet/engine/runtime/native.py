@@ -122,6 +122,7 @@ class NativeCode(ModuleCode):
                 return self._compile_tail(slot - self._count)
             if not self._done[slot]:
                 self._place(self.machine.load(self.build([slot]), self._symbol))
+                self.valid.forget(slot)
             address: int = self._slots[slot]
             return address
 

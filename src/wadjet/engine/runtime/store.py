@@ -14,11 +14,11 @@ from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.gc.heap import Heap
+from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.values import Ref, to_raw
 
 if TYPE_CHECKING:
     from wadjet.core.types import FuncType
-    from wadjet.engine.gc.native import NativeHeap
     from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
 
@@ -72,14 +72,14 @@ class Store:
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
         self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
-        self._heap: Heap | NativeHeap | None = None
+        self._heap: ObjectHeap | None = None
         #: makes the heap when it is first needed; native code wants another kind
-        self.make_heap: Callable[[Store], Heap | NativeHeap] = _python_heap
+        self.make_heap: Callable[[Store], ObjectHeap] = _python_heap
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
 
     @property
-    def heap(self) -> "Heap | NativeHeap":
+    def heap(self) -> ObjectHeap:
         """The objects of its guests; made when first needed."""
         store = self.current()
         if store._heap is None:

@@ -67,9 +67,7 @@ class AutoCode(NativeCode):
         """Whether to optimise before the first call."""
         cost = len(self.valid.module.codes[slot].body) * _COST
         return (
-            cost <= _MOST
-            and self._spent + cost <= BUDGET
-            and bool(self.valid.facts(slot).assigned)
+            cost <= _MOST and self._spent + cost <= BUDGET and bool(self.valid.facts(slot).assigned)
         )
 
     def heat(self, index: int) -> None:

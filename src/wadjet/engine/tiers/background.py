@@ -72,7 +72,8 @@ class _Worker:
     def compile(self, text: str, level: int) -> bytes | None:
         """Compile there; None if that fails, and the function stays as it is."""
         process = self._process
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         data = text.encode()
         try:
             process.stdin.write(REQUEST.pack(level, len(data)) + data)
@@ -87,7 +88,8 @@ class _Worker:
     def close(self) -> None:
         """End the process."""
         process = self._process
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
         process.wait()
