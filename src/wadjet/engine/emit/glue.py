@@ -58,22 +58,10 @@ def _rt(name: str) -> str:
 
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
-    return "\n".join(
-        [
-            COMMON[arch],
-            _DECLARATIONS,
-            *_TEXTS,
-            _thread(),
-            _enter(),
-            _leave(),
-            _fail(),
-            _thrown(),
-            _stop(),
-            _python(),
-            _read(),
-        ]
-        + [_mark(arch), _capture(), _fault(platform), _tick(platform), _TRAILER]
-    )
+    parts = [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail()]
+    parts += [_thrown(), _stop(), _python(), _read(), _mark(arch), _capture()]
+    parts += [_fault(platform), _tick(platform), _TRAILER]
+    return "\n".join(parts)
 
 
 def _thread() -> str:

@@ -34,7 +34,8 @@ _TABLES: Final = (
 )  # fmt: skip
 for _table in _TABLES:
     for _op, _emit in _table.items():
-        assert SPECIAL[_op] is None and _op not in TEMPLATES, hex(_op)
+        assert SPECIAL[_op] is None, hex(_op)
+        assert _op not in TEMPLATES, hex(_op)
         SPECIAL[_op] = _emit
 
 
@@ -45,8 +46,9 @@ def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]"
     return canonical(SPECIAL, templates) if settings.deterministic else SPECIAL, templates
 
 
-#: Metadata numbers used all over emit. `!tbaa` classes: !3 guest memory, !4 the runtime's own
-#: words, !8 fields and elements of objects, !9 their headers; none aliases another. !0 marks what never changes. Weights: !6 unlikely, !7 likely.
+#: Metadata numbers used all over emit. `!tbaa` classes, none of which aliases another: !3 guest
+#: memory, !4 the runtime's own words, !8 fields and elements of objects, !9 their headers. !0 marks
+#: what never changes. Branch weights: !6 unlikely, !7 likely.
 _TRAILER: Final = """
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" }
 attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }

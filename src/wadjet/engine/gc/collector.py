@@ -70,7 +70,8 @@ TEXT: Final = f"""
       (then (call $reach (local.get $heap) (local.get $word) (local.get $mark)))))
 
   ;; a word that may be a reference, perhaps into the middle of an object
-  (func $guess (param $heap i64) (param $word i64) (local $base i64) (local $map i64) (local $at i64)
+  (func $guess (param $heap i64) (param $word i64)
+      (local $base i64) (local $map i64) (local $at i64)
     (local.set $base (i64.load {_H["base"]} (local.get $heap)))
     (if (i64.ge_u
           (i64.sub (local.get $word) (local.get $base))

@@ -36,10 +36,10 @@ class ModuleCode(ABC):
         self.escapes: Final = _escapes(valid)
 
     def linked(self, imports: "Sequence[Func]") -> "ModuleCode":
-        """The code to use with these imported functions: itself, unless it matters what they are."""
+        """The code to use with these imported functions: itself, unless they make a difference."""
         return self
 
-    def prepare(self, store: "Store") -> None:
+    def prepare(self, store: "Store") -> None:  # noqa: B027 - most tiers need nothing
         """Make a store ready for instances of this module, before anything is allocated in it."""
 
     @abstractmethod

@@ -48,7 +48,8 @@ class Store:
 
     __slots__ = (
         "__weakref__", "_alarm", "_block", "_handles", "_heap", "_native", "_objects",
-        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit", "limits", "make_heap",
+        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit",
+        "limits", "make_heap",
     )  # fmt: skip
 
     def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
