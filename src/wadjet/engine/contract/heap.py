@@ -6,7 +6,7 @@
 An object begins with the address of its VMType. A struct's fields follow, naturally aligned; an
 array has its length (i64) and then its elements; an exception its payload, like a struct. Objects
 start at multiples of 16 bytes. Where the type has a descriptor, the word before the object refers
-to it. A byte for each 16 bytes of the heap tells where objects start (1) and which of them the
+to it, the last of a granule that belongs to the object too. A byte for each 16 bytes of the heap tells where objects start (1) and which of them the
 collector has reached (3).
 """
 
@@ -38,6 +38,7 @@ VM_TYPE: Final = Struct(
     ref_count="i64",  # references in a struct; for an array, 1 if its elements are references
     refs="ptr",  # i32 offsets of the references in a struct
     depth="i64",  # how many proper supertypes there are
+    descriptor="i64",  # distance from an object to the word of its descriptor; 0 if it has none
 )
 
 #: The supertypes of a VMType stand behind it, from the root to the type itself; there are always

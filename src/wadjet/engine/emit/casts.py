@@ -1,4 +1,4 @@
-"""ref.test, ref.cast, br_on_cast and their kin: what kind of thing does a word refer to?
+"""ref.test, ref.cast, br_on_cast, also by descriptor: what kind of thing does a word refer to?
 
 A word of the `any` hierarchy is 0 (null), odd (i31), ends in the bits 10 (a host reference) or is
 the address of an object, whose VMType knows all its supertypes by depth: one load and one compare.
@@ -29,6 +29,11 @@ def matches(e: FunctionEmitter, word: str, target: RefType) -> str:
     check = _check_of(e, word, target)
     if check is None:
         return "true" if target.nullable else e.let(f"icmp ne i64 {word}, 0")
+    return _unless_null(e, word, target.nullable, check)
+
+
+def _unless_null(e: FunctionEmitter, word: str, on_null: bool, check: Callable[[], str]) -> str:
+    """What `check` says of a word that is not null."""
     source, some, done = e.block, e.label("some"), e.label("tested")
     null = e.let(f"icmp eq i64 {word}, 0")
     e.emit(f"br i1 {null}, label %{done}, label %{some}")
@@ -37,8 +42,22 @@ def matches(e: FunctionEmitter, word: str, target: RefType) -> str:
     last = e.block
     e.goto(done)
     e.start(done)
-    on_null = "true" if target.nullable else "false"
-    return e.let(f"phi i1 [ {on_null}, %{source} ], [ {flag}, %{last} ]")
+    answer = "true" if on_null else "false"
+    return e.let(f"phi i1 [ {answer}, %{source} ], [ {flag}, %{last} ]")
+
+
+def object_is(e: FunctionEmitter, word: str, test: Callable[[str], str]) -> str:
+    """False for what is no object, else what `test` says of its VMType (in the same block)."""
+    tag = e.let(f"and i64 {word}, 3")
+    plain = e.let(f"icmp eq i64 {tag}, 0")
+    source, object_, done = e.block, e.label("object"), e.label("known")
+    e.emit(f"br i1 {plain}, label %{object_}, label %{done}")
+    e.start(object_)
+    pointer = e.let(f"inttoptr i64 {word} to ptr")
+    flag = test(e.let(f"load ptr, ptr {pointer}, align 8, !tbaa !9"))
+    e.goto(done)
+    e.start(done)
+    return e.let(f"phi i1 [ false, %{source} ], [ {flag}, %{object_} ]")
 
 
 class _Check:
@@ -56,7 +75,9 @@ class _Check:
             return self._function(cast(int, heap))
         if type_.heap.top in ("cont", "exn"):
             return "true"
-        return self._object(lambda vm_type: self._is(vm_type, cast(int, heap), type_))
+        return object_is(
+            self.e, self.word, lambda vm_type: self._is(vm_type, cast(int, heap), type_)
+        )
 
     def _abstract(self, heap: AbsHeap) -> str:
         e, word = self.e, self.word
@@ -67,23 +88,8 @@ class _Check:
             return e.let(f"icmp ne i64 {tag}, 2")
         if heap in (STRUCT, ARRAY):
             kind = KIND_STRUCT if heap is STRUCT else KIND_ARRAY
-            return self._object(lambda vm_type: self._is_kind(vm_type, kind))
+            return object_is(self.e, self.word, lambda vm_type: self._is_kind(vm_type, kind))
         return "true" if heap in (ANY, FUNC, EXTERN, EXN) else "false"
-
-    def _object(self, test: Callable[[str], str]) -> str:
-        """False for what is no object, else what `test` says of its VMType."""
-        e = self.e
-        tag = e.let(f"and i64 {self.word}, 3")
-        plain = e.let(f"icmp eq i64 {tag}, 0")
-        source, object_, done = e.block, e.label("object"), e.label("known")
-        e.emit(f"br i1 {plain}, label %{object_}, label %{done}")
-        e.start(object_)
-        pointer = e.let(f"inttoptr i64 {self.word} to ptr")
-        vm_type = e.let(f"load ptr, ptr {pointer}, align 8, !tbaa !9")
-        flag = test(vm_type)
-        e.goto(done)
-        e.start(done)
-        return e.let(f"phi i1 [ false, %{source} ], [ {flag}, %{object_} ]")
 
     def _is_kind(self, vm_type: str, kind: int) -> str:
         actual = self.e.fixed("i64", vm_type, VM_TYPE["kind"])
@@ -109,6 +115,8 @@ class _Check:
         actual = e.fixed("i64", pointer, VM_FUNC["type"])
         wanted = e.fixed("i64", "%ctx", e.unit.layout("types", x))
         same = e.let(f"icmp eq i64 {actual}, {wanted}")
+        if e.unit.valid.types[x].final or self.target.exact:
+            return same
         source, slow, done = e.block, e.label("slow"), e.label("known")
         e.emit(f"br i1 {same}, label %{done}, label %{slow}")
         e.start(slow)
@@ -149,6 +157,46 @@ def _br_on_cast_fail(e: FunctionEmitter, imm: object, i: int) -> None:
     branch_if(e, e.let(f"xor i1 {flag}, true"), depth)
 
 
+# --- by descriptor -------------------------------------------------------------------------------
+
+
+def _described(e: FunctionEmitter, target: RefType) -> tuple[str, str]:
+    """Pops a descriptor, and looks whether the word below (which is popped too) refers to a struct
+    that has it, or is null where the target may be: the word and an i1."""
+    word, descriptor = e.pops(2)
+    e.unless(e.let(f"icmp ne i64 {descriptor}, 0"), TrapCode.NULL_DESCRIPTOR)
+
+    def is_described(vm_type: str) -> str:
+        # where there is no descriptor, this loads the header, which is never equal to one
+        offset = e.fixed("i64", vm_type, VM_TYPE["descriptor"])
+        pointer = e.let(f"inttoptr i64 {word} to ptr")
+        slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+        found = e.let(f"load i64, ptr {slot}, align 8")
+        return e.let(f"icmp eq i64 {found}, {descriptor}")
+
+    return word, _unless_null(e, word, target.nullable, lambda: object_is(e, word, is_described))
+
+
+def _cast_desc_eq(e: FunctionEmitter, imm: object, i: int) -> None:
+    word, flag = _described(e, cast(RefType, imm))
+    e.unless(flag, TrapCode.DESCRIPTOR_CAST)
+    e.push(word)
+
+
+def _br_on_cast_desc_eq(e: FunctionEmitter, imm: object, i: int) -> None:
+    depth, _, target = cast(tuple[int, RefType, RefType], imm)
+    word, flag = _described(e, target)
+    e.push(word)
+    branch_if(e, flag, depth)
+
+
+def _br_on_cast_desc_eq_fail(e: FunctionEmitter, imm: object, i: int) -> None:
+    depth, _, target = cast(tuple[int, RefType, RefType], imm)
+    word, flag = _described(e, target)
+    e.push(word)
+    branch_if(e, e.let(f"xor i1 {flag}, true"), depth)
+
+
 CASTS: Final[dict[int, Emit]] = {
     Op.REF_TEST: _test,
     Op.REF_TEST_NULL: _test,
@@ -156,4 +204,8 @@ CASTS: Final[dict[int, Emit]] = {
     Op.REF_CAST_NULL: _cast,
     Op.BR_ON_CAST: _br_on_cast,
     Op.BR_ON_CAST_FAIL: _br_on_cast_fail,
+    Op.REF_CAST_DESC_EQ: _cast_desc_eq,
+    Op.REF_CAST_DESC_EQ_NULL: _cast_desc_eq,
+    Op.BR_ON_CAST_DESC_EQ: _br_on_cast_desc_eq,
+    Op.BR_ON_CAST_DESC_EQ_FAIL: _br_on_cast_desc_eq_fail,
 }

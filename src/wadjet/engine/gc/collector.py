@@ -12,7 +12,7 @@ ever moves), then turns everything unmarked into holes for new objects.
 from typing import Final
 
 from wadjet.engine.contract.heap import (
-    ARRAY_ELEMENTS, ARRAY_LENGTH, KIND_ARRAY, VM_HEAP, VM_TYPE,
+    ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, KIND_ARRAY, VM_HEAP, VM_TYPE,
 )  # fmt: skip
 
 #: A dead stretch shorter than this is not worth remembering.
@@ -205,6 +205,16 @@ TEXT: Final = f"""
             (br $rest)))
         (local.set $size
           (i64.shl (i64.sub (local.get $at) (local.get $start)) (i64.const 4)))
+        ;; the granule before an object with a descriptor lives with it
+        (if (i64.lt_u (local.get $at) (local.get $end))
+          (then
+            (if (i64.ne (i64.const 0)
+                  (i64.load {_T["descriptor"]}
+                    (i64.load
+                      (i64.add (local.get $base)
+                        (i64.shl (i64.sub (local.get $at) (local.get $map)) (i64.const 4))))))
+              (then
+                (local.set $size (i64.sub (local.get $size) (i64.const {GRANULE})))))))
         (if (i64.ge_u (local.get $size) (i64.const {SMALLEST_HOLE}))
           (then
             (local.set $start

@@ -111,6 +111,8 @@ class NativeHeap(ObjectHeap):
             layout = struct_layout(comp)
             refs = layout.refs if type_.descriptor is None else (-WORD, *layout.refs)
             block = self._describe(type_.id, KIND_STRUCT, layout.size, refs, type_.depth)
+            if type_.descriptor is not None:
+                VM_TYPE.write(block.address, "descriptor", -WORD)
         else:
             assert isinstance(comp, ArrayType), "only structs and arrays are objects"
             storage = comp.field.storage

@@ -1,0 +1,50 @@
+"""Descriptors in native code: they live as long as what they describe, and no word is taken for one."""
+
+from tests.engine.compiled import run
+
+TYPES = """
+  (rec (type $a (descriptor $d) (struct (field i32)))
+       (type $d (describes $a) (struct (field i32))))
+  (type $plain (struct (field i64 i64)))
+  (type $list (array (mut anyref)))"""
+
+
+def test_descriptors_survive_collections() -> None:
+    text = f"""{TYPES}
+      (func $make (param $n i32) (result (ref $a))
+        (struct.new_desc $a (local.get $n)
+          (struct.new $d (i32.mul (local.get $n) (i32.const 3)))))
+      (func (export "run") (param $count i32) (result i32)
+          (local $kept (ref $list)) (local $i i32) (local $bad i32) (local $o (ref null $a))
+        (local.set $kept (array.new $list (ref.null any) (i32.const 64)))
+        (loop $next
+          (drop (struct.new_default $plain))
+          (drop (call $make (local.get $i)))
+          (array.set $list (local.get $kept) (i32.and (local.get $i) (i32.const 63))
+            (call $make (local.get $i)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (if (i32.ge_u (local.get $i) (i32.const 64)) (then
+            (local.set $o (ref.cast (ref $a) (array.get $list (local.get $kept)
+              (i32.and (local.get $i) (i32.const 63)))))
+            (if (i32.ne (struct.get $d 0 (ref.get_desc $a (local.get $o)))
+                  (i32.mul (struct.get $a 0 (local.get $o)) (i32.const 3)))
+              (then (local.set $bad (i32.add (local.get $bad) (i32.const 1)))))))
+          (br_if $next (i32.lt_u (local.get $i) (local.get $count))))
+        (local.get $bad))"""
+    assert run(text, 2_000_000) == 0
+
+
+def test_what_stands_before_an_object_without_descriptor_is_none() -> None:
+    # the last field of the first struct is a reference to the descriptor asked for
+    text = f"""{TYPES} (type $p (struct (field (ref $d))))
+      (func (export "run") (result i32)
+          (local $d (ref $d)) (local $before (ref $p)) (local $after (ref $p))
+        (local.set $d (struct.new $d (i32.const 1)))
+        (local.set $before (struct.new $p (local.get $d)))
+        (local.set $after (struct.new $p (local.get $d)))
+        (block $no (result anyref)
+          (drop (br_on_cast_desc_eq_fail $no anyref (ref $a) (local.get $after) (local.get $d)))
+          (return (i32.const 1)))
+        (drop)
+        (i32.const 0))"""
+    assert run(text) == 0
