@@ -18,11 +18,12 @@ that no C compiler is needed anywhere. What it shares with Python is in `contrac
 
 from typing import Final
 
-from wadjet.engine.contract.layout import VM_STORE
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, ACTIVATION_JUMP, MAX_FRAMES, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
+    ACTIVATION_JUMP, VM_RUNTIME, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.handlers import capture, on_fault, on_tick
+from wadjet.engine.emit.members import rt, word
 from wadjet.engine.emit.stubs import COMMON
 
 
@@ -38,36 +39,18 @@ _TEXTS: Final = [
 ]
 
 
-def _word(struct: str, base: str, name: str) -> str:
-    """The address of a member of the struct at `base`."""
-    offset = _STRUCTS[struct][name]
-    return f"getelementptr i8, ptr {base}, i64 {offset}"
-
-
-_STRUCTS: Final = {
-    "rt": VM_RUNTIME,
-    "thread": VM_THREAD,
-    "act": VM_ACTIVATION,
-    "store": VM_STORE,
-}
-
-
-def _rt(name: str) -> str:
-    return f"getelementptr (i8, ptr @wj_runtime, i64 {VM_RUNTIME[name]})"
-
-
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
     parts = [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail()]
-    parts += [_thrown(), _stop(), _python(), _read(), _mark(arch), _capture()]
-    parts += [_fault(platform), _tick(platform), _TRAILER]
+    parts += [_thrown(), _stop(), _python(), _read(), _mark(arch), capture()]
+    parts += [on_fault(platform), on_tick(platform), _TRAILER]
     return "\n".join(parts)
 
 
 def _thread() -> str:
     return f"""
 define hidden ptr @wj_thread() #2 {{
-  %key64 = load i64, ptr {_rt("thread_key")}
+  %key64 = load i64, ptr {rt("thread_key")}
   %key = trunc i64 %key64 to i32
   %t = call ptr @pthread_getspecific(i32 %key)
   ret ptr %t
@@ -94,9 +77,9 @@ found:
   br label %take
 take:
   %t = phi ptr [ %t0, %entry ], [ %t1, %found ], [ %t, %wait ]
-  %me.p = {_word("thread", "%t", "pthread")}
+  %me.p = {word("thread", "%t", "pthread")}
   %me = load i64, ptr %me.p
-  %owner.p = {_word("store", "%store", "owner")}
+  %owner.p = {word("store", "%store", "owner")}
   %pair = cmpxchg ptr %owner.p, i64 0, i64 %me acquire monotonic
   %got = extractvalue {{ i64, i1 }} %pair, 1
   %owner = extractvalue {{ i64, i1 }} %pair, 0
@@ -108,54 +91,54 @@ wait:
   %waited.ok = icmp eq i32 %waited, 0
   br i1 %waited.ok, label %take, label %refused
 link:
-  %activation.p = {_word("thread", "%t", "activation")}
+  %activation.p = {word("thread", "%t", "activation")}
   %previous = load ptr, ptr %activation.p
-  %previous.p = {_word("act", "%act", "previous")}
+  %previous.p = {word("act", "%act", "previous")}
   store ptr %previous, ptr %previous.p
-  %thread.p = {_word("act", "%act", "thread")}
+  %thread.p = {word("act", "%act", "thread")}
   store ptr %t, ptr %thread.p
-  %store.p = {_word("act", "%act", "store")}
+  %store.p = {word("act", "%act", "store")}
   store ptr %store, ptr %store.p
-  %trap.p = {_word("act", "%act", "trap")}
+  %trap.p = {word("act", "%act", "trap")}
   store i64 0, ptr %trap.p
-  %count.p = {_word("act", "%act", "frame_count")}
+  %count.p = {word("act", "%act", "frame_count")}
   store i64 0, ptr %count.p
-  %entries.p = {_word("thread", "%t", "entries")}
+  %entries.p = {word("thread", "%t", "entries")}
   %entries = load i64, ptr %entries.p
   %entries.1 = add i64 %entries, 1
   store i64 %entries.1, ptr %entries.p
-  %serial.p = {_word("act", "%act", "serial")}
+  %serial.p = {word("act", "%act", "serial")}
   store i64 %entries.1, ptr %serial.p
-  %depth.p = {_word("store", "%store", "depth")}
+  %depth.p = {word("store", "%store", "depth")}
   %depth = load i64, ptr %depth.p
   %depth.1 = add i64 %depth, 1
   store i64 %depth.1, ptr %depth.p
   %outermost = icmp eq ptr %previous, null
   br i1 %outermost, label %first, label %nested
 nested:
-  %outer.p = {_word("act", "%previous", "store")}
+  %outer.p = {word("act", "%previous", "store")}
   %outer = load ptr, ptr %outer.p
   %same = icmp eq ptr %outer, %store
   br i1 %same, label %go, label %limit
 first:
-  %interrupt.p = {_word("store", "%store", "interrupt")}
+  %interrupt.p = {word("store", "%store", "interrupt")}
   store i64 0, ptr %interrupt.p
   br label %limit
 limit:
-  %low.p = {_word("thread", "%t", "stack_low")}
+  %low.p = {word("thread", "%t", "stack_low")}
   %low = load i64, ptr %low.p
-  %size.p = {_word("store", "%store", "stack_size")}
+  %size.p = {word("store", "%store", "stack_size")}
   %size = load i64, ptr %size.p
   %here = call ptr @llvm.frameaddress.p0(i32 0)
   %top = ptrtoint ptr %here to i64
   %budget = call i64 @llvm.usub.sat.i64(i64 %top, i64 %size)
   %bottom = call i64 @llvm.umax.i64(i64 %budget, i64 %low)
-  %limit.p = {_word("store", "%store", "stack_limit")}
+  %limit.p = {word("store", "%store", "stack_limit")}
   store i64 %bottom, ptr %limit.p
   br label %go
 go:
   %tstate = call ptr @PyEval_SaveThread()
-  %tstate.p = {_word("act", "%act", "tstate")}
+  %tstate.p = {word("act", "%act", "tstate")}
   store ptr %tstate, ptr %tstate.p
   store volatile ptr %act, ptr %activation.p
   ret i32 0
@@ -168,24 +151,24 @@ refused:
 def _unlink() -> str:
     """Take the activation off its thread and give the store back; needs %act."""
     return f"""
-  %thread.p = {_word("act", "%act", "thread")}
+  %thread.p = {word("act", "%act", "thread")}
   %t = load ptr, ptr %thread.p
-  %previous.p = {_word("act", "%act", "previous")}
+  %previous.p = {word("act", "%act", "previous")}
   %previous = load ptr, ptr %previous.p
-  %activation.p = {_word("thread", "%t", "activation")}
+  %activation.p = {word("thread", "%t", "activation")}
   store volatile ptr %previous, ptr %activation.p
-  %store.p = {_word("act", "%act", "store")}
+  %store.p = {word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
-  %depth.p = {_word("store", "%store", "depth")}
+  %depth.p = {word("store", "%store", "depth")}
   %depth = load i64, ptr %depth.p
   %depth.1 = sub i64 %depth, 1
   store i64 %depth.1, ptr %depth.p
   %outermost = icmp eq i64 %depth.1, 0
-  %tstate.p = {_word("act", "%act", "tstate")}
+  %tstate.p = {word("act", "%act", "tstate")}
   %tstate = load ptr, ptr %tstate.p
   br i1 %outermost, label %release, label %unlinked
 release:
-  %owner.p = {_word("store", "%store", "owner")}
+  %owner.p = {word("store", "%store", "owner")}
   store atomic i64 0, ptr %owner.p release, align 8
   br label %unlinked
 unlinked:"""
@@ -205,7 +188,7 @@ def _fail() -> str:
     return f"""
 define hidden void @wj_fail(ptr %act) #2 {{
 {_unlink()}
-  %trap.p = {_word("act", "%act", "trap")}
+  %trap.p = {word("act", "%act", "trap")}
   %trap = load i64, ptr %trap.p
   %held = icmp eq i64 %trap, {TrapCode.HOST_ERROR}
   br i1 %held, label %done, label %raise
@@ -260,7 +243,7 @@ def _stop() -> str:
     return f"""
 define hidden void @wj_trap(ptr %ctx, i32 %code) #1 {{
   %t = call ptr @wj_thread()
-  %activation.p = {_word("thread", "%t", "activation")}
+  %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
   %pc = call ptr @llvm.returnaddress(i32 0)
   %fp = call ptr @llvm.frameaddress.p0(i32 0)
@@ -277,7 +260,7 @@ define hidden void @wj_host_error(ptr %act) #1 {{
 }}
 
 define hidden void @wj_jump(ptr %act, i64 %code) #1 {{
-  %trap.p = {_word("act", "%act", "trap")}
+  %trap.p = {word("act", "%act", "trap")}
   store i64 %code, ptr %trap.p
   %jump = getelementptr i8, ptr %act, i64 {ACTIVATION_JUMP}
   call void @longjmp(ptr %jump, i32 1)
@@ -286,11 +269,11 @@ define hidden void @wj_jump(ptr %act, i64 %code) #1 {{
 
 define hidden void @wj_resume(ptr %act) #2 {{
   %tstate = call ptr @PyEval_SaveThread()
-  %tstate.p = {_word("act", "%act", "tstate")}
+  %tstate.p = {word("act", "%act", "tstate")}
   store ptr %tstate, ptr %tstate.p
-  %store.p = {_word("act", "%act", "store")}
+  %store.p = {word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
-  %interrupt.p = {_word("store", "%store", "interrupt")}
+  %interrupt.p = {word("store", "%store", "interrupt")}
   %interrupt = load volatile i64, ptr %interrupt.p
   %quiet = icmp eq i64 %interrupt, 0
   br i1 %quiet, label %on, label %off, !prof !7
@@ -303,9 +286,9 @@ off:
 
 define hidden i64 @wj_libcall(ptr %ctx, i32 %id, ptr %buffer) #2 {{
   %t = call ptr @wj_thread()
-  %activation.p = {_word("thread", "%t", "activation")}
+  %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
-  %tstate.p = {_word("act", "%act", "tstate")}
+  %tstate.p = {word("act", "%act", "tstate")}
   %tstate = load ptr, ptr %tstate.p
   call void @PyEval_RestoreThread(ptr %tstate)
   %wide = zext i32 %id to i64
@@ -330,9 +313,9 @@ fine:
 define hidden ptr @wj_lazy(ptr %ctx, i64 %slot) #2 {{
   %buffer = alloca i64, align 8
   %t = call ptr @wj_thread()
-  %activation.p = {_word("thread", "%t", "activation")}
+  %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
-  %tstate.p = {_word("act", "%act", "tstate")}
+  %tstate.p = {word("act", "%act", "tstate")}
   %tstate = load ptr, ptr %tstate.p
   call void @PyEval_RestoreThread(ptr %tstate)
   %status = call i32 @wj_python(i64 {VM_RUNTIME["on_compile"]}, ptr %ctx, i64 %slot, ptr %buffer)
@@ -447,164 +430,6 @@ define hidden void @wj_bad_arity(i64 %want, i64 %got) #2 {
   %r = call ptr (ptr, ptr, ...) @PyErr_Format(ptr %class, ptr @wj.arity, i64 %want, i64 %got)
   ret void
 }
-"""
-
-
-def _capture() -> str:
-    """Walk the guest's frames by their frame pointers, up to the activation itself."""
-    return f"""
-define hidden void @wj_capture(ptr %act, ptr %pc0, ptr %fp0) #2 {{
-entry:
-  %frames = getelementptr i8, ptr %act, i64 {ACTIVATION_FRAMES}
-  %low = load ptr, ptr {_rt("code_low")}
-  %high = load ptr, ptr {_rt("code_high")}
-  br label %loop
-loop:
-  %n = phi i64 [ 0, %entry ], [ %n.1, %next ]
-  %pc = phi ptr [ %pc0, %entry ], [ %pc.1, %next ]
-  %fp = phi ptr [ %fp0, %entry ], [ %fp.1, %next ]
-  %above = icmp uge ptr %pc, %low
-  %below = icmp ult ptr %pc, %high
-  %ours = and i1 %above, %below
-  %room = icmp ult i64 %n, {MAX_FRAMES}
-  %more = and i1 %ours, %room
-  br i1 %more, label %keep, label %done
-keep:
-  %slot = getelementptr ptr, ptr %frames, i64 %n
-  store ptr %pc, ptr %slot
-  %n.1 = add i64 %n, 1
-  %inside = icmp ult ptr %fp, %act
-  br i1 %inside, label %next, label %last
-next:
-  %pc.p = getelementptr i8, ptr %fp, i64 8
-  %pc.1 = load ptr, ptr %pc.p
-  %fp.1 = load ptr, ptr %fp
-  %up = icmp ugt ptr %fp.1, %fp
-  br i1 %up, label %loop, label %last
-last:
-  br label %done
-done:
-  %count = phi i64 [ %n, %loop ], [ %n.1, %last ]
-  %count.p = {_word("act", "%act", "frame_count")}
-  store i64 %count, ptr %count.p
-  ret void
-}}
-"""
-
-
-def _guest_state(platform: Platform, other: str) -> str:
-    """In a signal handler: %act, %pc, %fp of the guest, or go to `other`."""
-    return f"""
-entry:
-  %t = call ptr @wj_thread()
-  %thread.ok = icmp ne ptr %t, null
-  br i1 %thread.ok, label %threaded, label %{other}
-threaded:
-  %activation.p = {_word("thread", "%t", "activation")}
-  %act = load ptr, ptr %activation.p
-  %act.ok = icmp ne ptr %act, null
-  br i1 %act.ok, label %running, label %{other}
-running:
-  %pc.p = getelementptr i8, ptr %uc, i64 {platform.pc}
-  %pc = load ptr, ptr %pc.p
-  %fp.p = getelementptr i8, ptr %uc, i64 {platform.frame}
-  %fp = load ptr, ptr %fp.p
-  %low = load ptr, ptr {_rt("code_low")}
-  %high = load ptr, ptr {_rt("code_high")}
-  %above = icmp uge ptr %pc, %low
-  %below = icmp ult ptr %pc, %high
-  %ours = and i1 %above, %below
-  br i1 %ours, label %guest, label %{other}
-guest:"""
-
-
-def _fault(platform: Platform) -> str:
-    """SIGSEGV and SIGBUS: an access outside a memory becomes a trap, all else goes on as before."""
-    return f"""
-define hidden void @wj_on_fault(i32 %sig, ptr %info, ptr %uc) #2 {{
-{_guest_state(platform, "chain")}
-  %address.p = getelementptr i8, ptr %info, i64 {platform.address}
-  %address = load ptr, ptr %address.p
-  %regions = load ptr, ptr {_rt("regions")}
-  %count = load i64, ptr {_rt("region_count")}
-  br label %search
-search:
-  %k = phi i64 [ 0, %guest ], [ %k.1, %look ]
-  %left = icmp ult i64 %k, %count
-  br i1 %left, label %look, label %chain
-look:
-  %pair = getelementptr [2 x ptr], ptr %regions, i64 %k
-  %from = load ptr, ptr %pair
-  %to.p = getelementptr i8, ptr %pair, i64 8
-  %to = load ptr, ptr %to.p
-  %k.1 = add i64 %k, 1
-  %after = icmp uge ptr %address, %from
-  %before = icmp ult ptr %address, %to
-  %hit = and i1 %after, %before
-  br i1 %hit, label %trap, label %search
-trap:
-  call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
-  call void @wj_jump(ptr %act, i64 {TrapCode.OUT_OF_BOUNDS_MEMORY})
-  unreachable
-chain:
-  %is.bus = icmp eq i32 %sig, {platform.bus}
-  %old.segv = load ptr, ptr {_rt("old_segv")}
-  %old.bus = load ptr, ptr {_rt("old_bus")}
-  %old = select i1 %is.bus, ptr %old.bus, ptr %old.segv
-  %some = icmp ugt ptr %old, inttoptr (i64 1 to ptr)
-  br i1 %some, label %call, label %default
-call:
-  call void %old(i32 %sig, ptr %info, ptr %uc)
-  ret void
-default:
-  %ignored = call ptr @signal(i32 %sig, ptr null)
-  ret void
-}}
-"""
-
-
-def _tick(platform: Platform) -> str:
-    """The metronome's signal: stop the guest if its store says so; let Python see its signals."""
-    return f"""
-define hidden void @wj_on_tick(i32 %sig, ptr %info, ptr %uc) #2 {{
-{_guest_state(platform, "other")}
-  %sample.p = {_word("thread", "%t", "sample")}
-  store ptr %pc, ptr %sample.p
-  %store.p = {_word("act", "%act", "store")}
-  %store = load ptr, ptr %store.p
-  %interrupt.p = {_word("store", "%store", "interrupt")}
-  %interrupt = load volatile i64, ptr %interrupt.p
-  %quiet = icmp eq i64 %interrupt, 0
-  br i1 %quiet, label %poll, label %stop
-stop:
-  call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
-  call void @wj_jump(ptr %act, i64 %interrupt)
-  unreachable
-poll:
-  %main = load ptr, ptr {_rt("main_thread")}
-  %is.main = icmp eq ptr %t, %main
-  br i1 %is.main, label %look, label %other
-look:
-  %errno.p = call ptr @__errno_location()
-  %errno = load i32, ptr %errno.p
-  %tstate.p = {_word("act", "%act", "tstate")}
-  %tstate = load ptr, ptr %tstate.p
-  call void @PyEval_RestoreThread(ptr %tstate)
-  %status = call i32 @PyErr_CheckSignals()
-  %raised = icmp ne i32 %status, 0
-  br i1 %raised, label %error, label %back
-error:
-  call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
-  call void @wj_host_error(ptr %act)
-  unreachable
-back:
-  %again = call ptr @PyEval_SaveThread()
-  store ptr %again, ptr %tstate.p
-  store i32 %errno, ptr %errno.p
-  ret void
-other:
-  ret void
-}}
 """
 
 

@@ -1,0 +1,19 @@
+"""Where the members of the runtime's own structs are, as text for glue and handlers."""
+
+from typing import Final
+
+from wadjet.engine.contract.layout import VM_STORE
+from wadjet.engine.contract.machine import VM_ACTIVATION, VM_RUNTIME, VM_THREAD
+
+
+def word(struct: str, base: str, name: str) -> str:
+    """The address of a member of the struct ("thread", "act" or "store") at `base`."""
+    return f"getelementptr i8, ptr {base}, i64 {_STRUCTS[struct][name]}"
+
+
+_STRUCTS: Final = {"thread": VM_THREAD, "act": VM_ACTIVATION, "store": VM_STORE}
+
+
+def rt(name: str) -> str:
+    """The address of a member of VMRuntime, as a constant."""
+    return f"getelementptr (i8, ptr @wj_runtime, i64 {VM_RUNTIME[name]})"
