@@ -8,17 +8,7 @@ from wadjet.engine.emit.unit import SPECIAL, TEMPLATES
 from wadjet.engine.tiers.interpreter.prepare import PLAIN, RULES
 
 #: features whose instructions only the interpreter runs so far
-UNCOMPILED = {
-    "simd",
-    "relaxed-simd",
-    "exceptions",
-    "legacy-exceptions",
-    "gc",
-    "threads",
-    "rounding-variants",
-    "stack-switching",
-    "custom-descriptors",
-}
+UNCOMPILED = {"stack-switching"}
 #: rows with a fixed effect and no immediate that still are not functions of their operands alone
 _IMPURE = {"nop", "array.len", "ref.i31", "i31.get_s", "i31.get_u"}
 #: names in `Op` that differ from the mnemonic, where one mnemonic has two codes

@@ -1,8 +1,8 @@
 """Arithmetic that LLVM's own instructions do not define for all operands (spec 4.3.2, 4.3.3)."""
 
-import struct
 from typing import Final
 
+from wadjet.core.numerics.rounding import F32, F64
 from wadjet.core.opcodes import BY_NAME
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import Emit, FunctionEmitter
@@ -48,33 +48,6 @@ def _remainder_s(type_: str) -> Emit:
     return emit
 
 
-def _bits(value: float, double: bool) -> int:
-    code = ("<d", "<Q") if double else ("<f", "<I")
-    return int(struct.unpack(code[1], struct.pack(code[0], value))[0])
-
-
-def _truncation(int_: str, float_: str, signed: bool) -> Emit:
-    """trunc: NaN is an invalid conversion, anything out of range an overflow."""
-    width, double = int(int_[1:]), float_ == "double"
-    high = float(2 ** (width - 1) if signed else 2**width)
-    low, below = (-float(2 ** (width - 1)), "oge") if signed else (-1.0, "ogt")
-    if signed and (1 << (width - 1)) < 1 << (53 if double else 24):
-        low, below = low - 1.0, "ogt"  # the fraction below the least integer is representable
-    low_text = float_bits(_bits(low, double), double)
-    high_text = float_bits(_bits(high, double), double)
-    op = "fptosi" if signed else "fptoui"
-
-    def emit(e: FunctionEmitter, imm: object, i: int) -> None:
-        x = e.pop()
-        e.unless(e.let(f"fcmp ord {float_} {x}, {x}"), TrapCode.INVALID_CONVERSION)
-        above = e.let(f"fcmp {below} {float_} {x}, {low_text}")
-        under = e.let(f"fcmp olt {float_} {x}, {high_text}")
-        e.unless(e.let(f"and i1 {above}, {under}"), TrapCode.INTEGER_OVERFLOW)
-        e.push(e.let(f"{op} {float_} {x} to {int_}"))
-
-    return emit
-
-
 def _float_arithmetic(op: str, type_: str, suffix: str) -> Emit:
     """add, sub, mul, div of scalars."""
     units = UNITS[type_]
@@ -91,8 +64,8 @@ def _float_arithmetic(op: str, type_: str, suffix: str) -> Emit:
 #: LLVM folds x*1, x-0, x/-1 … to x, and a signalling NaN would slip through unquieted: constants
 #: of these values are hidden from it. Type → how they are written.
 UNITS: Final = {
-    type_: {float_bits(_bits(v, double), double) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
-    for type_, double in (("float", False), ("double", True))
+    type_: {float_bits(form.encode(v), form is F64) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
+    for type_, form in (("float", F32), ("double", F64))
 }
 
 
@@ -146,9 +119,6 @@ def _table() -> dict[int, Emit]:
         rows[f"{t}.div_u"] = _division(t, "udiv")
         rows[f"{t}.rem_u"] = _division(t, "urem")
         rows[f"{t}.rem_s"] = _remainder_s(t)
-        for f, llvm in (("f32", "float"), ("f64", "double")):
-            rows[f"{t}.trunc_{f}_s"] = _truncation(t, llvm, True)
-            rows[f"{t}.trunc_{f}_u"] = _truncation(t, llvm, False)
     for f, llvm in (("f32", "float"), ("f64", "double")):
         for op in ("add", "sub", "mul", "div"):
             rows[f"{f}.{op}"] = _float_arithmetic(f"f{op}", llvm, f)

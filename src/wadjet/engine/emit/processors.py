@@ -199,9 +199,6 @@ def _aarch64() -> Forms:
         for s in (_F32, _F64):
             call = _call(s, f"{whole}.{s.suffix}", s, "{0}x", "{0}y")
             rows.append((f"{s.name}.{name}", "", lanes(s, 2, call)))
-            args = f"{s.lane} {{1}}, {s.lane} {{2}}"
-            scalar = f"{{0}} = call {s.lane} @llvm.{whole}.f{s.bits}({args})"
-            rows.append((f"f{s.bits}.{name}", "", scalar))
     return rows
 
 

@@ -8,7 +8,6 @@ than LLVM finds by itself stands in `simd_native`; what has immediates, in `simd
 from typing import Final, final
 
 from wadjet.core.opcodes import BY_NAME
-from wadjet.engine.emit.templates import extreme
 
 V128: Final = "<2 x i64>"
 
@@ -279,9 +278,7 @@ def _float(s: Shape) -> dict[str, str]:
     for name, op in (("eq", "oeq"), ("ne", "une"), ("lt", "olt"), ("gt", "ogt"), ("le", "ole")):
         rows[name] = mask(s, f"fcmp {op}")
     rows["ge"] = mask(s, "fcmp oge")
-    types = s.type, INTEGERS[s.bits].type, f"<{s.count} x i1>"
-    for name in ("min", "max"):
-        rows[name] = lanes(s, 2, extreme(name, *types, "{0}x", "{0}y", "{0}r"))
+    rows["min"], rows["max"] = _extreme("min", s), _extreme("max", s)
     for name, relation in (("pmin", "olt"), ("pmax", "ogt")):
         rows[name] = lanes(
             s,
@@ -290,6 +287,32 @@ def _float(s: Shape) -> dict[str, str]:
             f"{{0}}r = select <{s.count} x i1> {{0}}m, {s.type} {{0}}y, {s.type} {{0}}x",
         )
     return rows
+
+
+def _extreme(op: str, s: Shape) -> str:
+    """The lesser or the greater of both (`min`, `max`).
+
+    A processor whose minimum is its second operand where the two are equal or unordered, as all
+    x86 are, does each select in one instruction. Asking both ways round and joining the patterns
+    gives zeros the right sign; a sum makes NaNs quiet.
+    """
+    relation, join = ("olt", "or") if op == "min" else ("ogt", "and")
+    t, i, flags = s.type, INTEGERS[s.bits].type, f"<{s.count} x i1>"
+    return lanes(
+        s,
+        2,
+        f"{{0}}f = fcmp {relation} {t} {{0}}x, {{0}}y",
+        f"{{0}}g = fcmp {relation} {t} {{0}}y, {{0}}x",
+        f"{{0}}p = select {flags} {{0}}f, {t} {{0}}x, {t} {{0}}y",
+        f"{{0}}q = select {flags} {{0}}g, {t} {{0}}y, {t} {{0}}x",
+        f"{{0}}pi = bitcast {t} {{0}}p to {i}",
+        f"{{0}}qi = bitcast {t} {{0}}q to {i}",
+        f"{{0}}ji = {join} {i} {{0}}pi, {{0}}qi",
+        f"{{0}}j = bitcast {i} {{0}}ji to {t}",
+        f"{{0}}u = fcmp uno {t} {{0}}x, {{0}}y",
+        f"{{0}}s = fadd {t} {{0}}x, {{0}}y",
+        f"{{0}}r = select {flags} {{0}}u, {t} {{0}}s, {t} {{0}}j",
+    )
 
 
 def _low_half(shape: Shape) -> str:

@@ -69,32 +69,6 @@ def _integer(t: str) -> dict[str, str]:
     return rows
 
 
-def extreme(op: str, t: str, bits: str, flag: str, x: str, y: str, result: str) -> str:
-    """Lines for the lesser or the greater (`min`, `max`) of x and y, which are of type t (`bits`
-    and `flag` are the integers and the truth values of the same shape).
-
-    A processor whose minimum is its second operand where the two are equal or unordered, as all
-    x86 are, does each select in one instruction. Asking both ways round and joining the patterns
-    gives zeros the right sign; a sum makes NaNs quiet.
-    """
-    relation, join = ("olt", "or") if op == "min" else ("ogt", "and")
-    return "\n".join(
-        [
-            f"{{0}}f = fcmp {relation} {t} {x}, {y}",
-            f"{{0}}g = fcmp {relation} {t} {y}, {x}",
-            f"{{0}}p = select {flag} {{0}}f, {t} {x}, {t} {y}",
-            f"{{0}}q = select {flag} {{0}}g, {t} {y}, {t} {x}",
-            f"{{0}}pi = bitcast {t} {{0}}p to {bits}",
-            f"{{0}}qi = bitcast {t} {{0}}q to {bits}",
-            f"{{0}}ji = {join} {bits} {{0}}pi, {{0}}qi",
-            f"{{0}}j = bitcast {bits} {{0}}ji to {t}",
-            f"{{0}}u = fcmp uno {t} {x}, {y}",
-            f"{{0}}s = fadd {t} {x}, {y}",
-            f"{result} = select {flag} {{0}}u, {t} {{0}}s, {t} {{0}}j",
-        ]
-    )
-
-
 def _float(t: str) -> dict[str, str]:
     suffix = {"float": "f32", "double": "f64"}[t]
 
@@ -108,8 +82,6 @@ def _float(t: str) -> dict[str, str]:
     rows["abs"] = unary("fabs")
     rows["nearest"] = unary("roundeven")
     rows["neg"] = f"{{0}} = fneg {t} {{1}}"
-    for name in ("min", "max"):
-        rows[name] = extreme(name, t, f"i{suffix[1:]}", "i1", "{1}", "{2}", "{0}")
     rows["copysign"] = binary("copysign")
     for name, op in (("eq", "oeq"), ("ne", "une"), ("lt", "olt"), ("gt", "ogt"), ("le", "ole")):
         rows[name] = _compare(f"fcmp {op}", t)
@@ -136,9 +108,6 @@ def _conversions() -> dict[str, str]:
         for f, t in floats.items():
             for sign, s in (("s", "s"), ("u", "u")):
                 rows[f"{f}.convert_{i}_{sign}"] = f"{{0}} = {s}itofp {i} {{1}} to {t}"
-                rows[f"{i}.trunc_sat_{f}_{sign}"] = (
-                    f"{{0}} = call {i} @llvm.fpto{s}i.sat.{i}.{f}({t} {{1}})"
-                )
     return rows
 
 

@@ -14,6 +14,7 @@ from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
+from wadjet.engine.emit.floats import FLOATS
 from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
 from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.emit.objects import OBJECTS
@@ -30,7 +31,7 @@ TEMPLATES: Final = by_op(texts(Settings()))
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
 _TABLES: Final = (
     CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
-    ATOMICS,
+    ATOMICS, FLOATS,
 )  # fmt: skip
 for _table in _TABLES:
     for _op, _emit in _table.items():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import llvmlite.binding as llvm
 
@@ -32,8 +33,13 @@ def host_target() -> Target:
     initialize()
     arch = llvm.get_default_triple().partition("-")[0]
     arch = {"arm64": "aarch64"}.get(arch, arch)
-    features = llvm.get_host_cpu_features().flatten()
+    features = llvm.get_host_cpu_features().flatten() + _TUNING.get(arch, "")
     return Target(f"{arch}-unknown-linux-gnu", llvm.get_host_cpu_name(), features)
+
+
+#: What we know better than LLVM. Sums of products have one accumulator as a rule, and the fused
+#: instruction takes four cycles where the addition takes one.
+_TUNING: Final = {"x86_64": ",-fast-dpwssd"}
 
 
 @cache
