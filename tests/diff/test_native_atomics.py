@@ -22,8 +22,6 @@ from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers import compile_module
 
-pytest.importorskip("llvmlite", reason="NO COMPILER: llvmlite is absent")
-
 FEATURES = ALL - {"relaxed-dead-code"}
 ACCESSES = [r for r in ROWS if r.feature == "threads" and r.mnemonic[0] == "i"]
 FOREVER = (1 << 64) - 1

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
+import llvmlite.binding as llvm
 import pytest
 
 from wadjet.base.errors import Trap
@@ -20,11 +21,6 @@ from wadjet.core.text import parse
 from wadjet.core.types import F32, F64, I32, V128, ValType
 from wadjet.core.validate import ValidModule, validate
 from wadjet.engine.contract.settings import Settings
-
-from tests.diff.operands import SLOT, function, immediates, operands
-
-pytest.importorskip("llvmlite", reason="NO COMPILER: llvmlite is absent")
-
 from wadjet.engine.emit.unit import emit
 from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import Target, host_target
@@ -33,6 +29,8 @@ from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers.native import host_settings
 from wadjet.engine.tiers.optimizing import OptimizingCode
+
+from tests.diff.operands import SLOT, function, immediates, operands
 
 FEATURES = ALL - {"relaxed-dead-code"}
 ROWS = [row(op) for op in sorted(NUMERICS | PAIRS)]
@@ -224,3 +222,13 @@ def test_native_code_agrees_with_the_definition(compiled: Compiled, r: Row) -> N
         folded = [every[k] for k in constants(r, i)]
         got = compiled.results(r, 0, len(folded))
         check(r, imm, [(*case, g) for case, g in zip(folded, got)], exact)
+
+
+@pytest.mark.parametrize("level", [QUICK, FULL])
+def test_other_processors_are_served(level: int) -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    valid = module()
+    text = emit(valid, range(len(valid.module.codes)), Settings(arch="aarch64"))
+    target = Target("aarch64-unknown-linux-gnu", "generic", "+neon")
+    assert compile_text(text, target, level).startswith(b"\x7fELF")

@@ -118,7 +118,11 @@ def _bounds(int_: str, form: Format, signed: bool) -> tuple[str, str, str]:
     low, relation = (-high, "oge") if signed else (-1.0, "ogt")
     if signed and width < form.precision:
         low, relation = low - 1.0, "ogt"  # there are fractions below the least integer
-    return relation, *(float_bits(form.encode(bound), double) for bound in (low, high))
+    return (
+        relation,
+        float_bits(form.encode(low), double),
+        float_bits(form.encode(high), double),
+    )
 
 
 def _truncation(int_: str, prefix: str, signed: bool) -> Emit:

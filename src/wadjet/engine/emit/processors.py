@@ -189,8 +189,9 @@ def _aarch64() -> Forms:
         ("i8x16.swizzle", "", lanes(_I8, 2, swizzle)),
         ("i16x8.q15mulr_sat_s", "", lanes(_I16, 2, q15mulr)),
     ]
-    for small, wide in ((_I8, _I16), (_I16, _I32)):
-        for sign in ("s", "u"):
+    for sign in ("s", "u"):
+        rows.append((f"i32x4.trunc_sat_f64x2_{sign}_zero", "", _through_i64(sign)))
+        for small, wide in ((_I8, _I16), (_I16, _I32)):
             symbol = f"aarch64.neon.{sign}addlp.{wide.suffix}.{small.suffix}"
             text = lanes(small, 1, _call(wide, symbol, small, "{0}x"), result=wide.type)
             rows.append((f"{wide.name}.extadd_pairwise_{small.name}_{sign}", "", text))
@@ -200,6 +201,19 @@ def _aarch64() -> Forms:
             call = _call(s, f"{whole}.{s.suffix}", s, "{0}x", "{0}y")
             rows.append((f"{s.name}.{name}", "", lanes(s, 2, call)))
     return rows
+
+
+def _through_i64(sign: str) -> str:
+    """Truncated to 64 bits first, then narrowed, both saturating."""
+    i64, t = INTEGERS[64].type, _F64.type
+    return lanes(
+        _F64,
+        1,
+        f"{{0}}w = call {i64} @llvm.fpto{sign}i.sat.v2i64.v2f64({t} {{0}}x)",
+        f"{{0}}n = call <2 x i32> @llvm.aarch64.neon.{sign}qxtn.v2i32({i64} {{0}}w)",
+        zero_padded(_I32, "{0}n"),
+        result=_I32.type,
+    )
 
 
 _FORMS: Final[dict[str, Forms]] = {"x86_64": _x86(), "aarch64": _aarch64()}
