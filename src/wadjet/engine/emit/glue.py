@@ -42,7 +42,17 @@ _TEXTS: Final = [
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
     parts = [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail()]
-    parts += [_thrown(), _stop(), _python(), _read(), _mark(arch), capture()]
+    parts += [
+        _thrown(),
+        _stop(),
+        _resume(),
+        _libcall(),
+        _lazy(),
+        _python(),
+        _read(),
+        _mark(arch),
+        capture(),
+    ]
     parts += [on_fault(platform), on_tick(platform), _TRAILER]
     return "\n".join(parts)
 
@@ -58,6 +68,7 @@ define hidden ptr @wj_thread() #2 {{
 """
 
 
+# long: one function of LLVM text
 def _enter() -> str:
     return f"""
 define hidden i32 @wj_enter(ptr %act, ptr %func) #2 {{
@@ -266,7 +277,11 @@ define hidden void @wj_jump(ptr %act, i64 %code) #1 {{
   call void @longjmp(ptr %jump, i32 1)
   unreachable
 }}
+"""
 
+
+def _resume() -> str:
+    return f"""
 define hidden void @wj_resume(ptr %act) #2 {{
   %tstate = call ptr @PyEval_SaveThread()
   %tstate.p = {word("act", "%act", "tstate")}
@@ -283,7 +298,11 @@ off:
   call void @wj_jump(ptr %act, i64 %interrupt)
   unreachable
 }}
+"""
 
+
+def _libcall() -> str:
+    return f"""
 define hidden i64 @wj_libcall(ptr %ctx, i32 %id, ptr %buffer) #2 {{
   %t = call ptr @wj_thread()
   %activation.p = {word("thread", "%t", "activation")}
@@ -309,7 +328,11 @@ fine:
   %result = load i64, ptr %buffer
   ret i64 %result
 }}
+"""
 
+
+def _lazy() -> str:
+    return f"""
 define hidden ptr @wj_lazy(ptr %ctx, i64 %slot) #2 {{
   %buffer = alloca i64, align 8
   %t = call ptr @wj_thread()

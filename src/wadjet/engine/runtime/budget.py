@@ -19,7 +19,7 @@ class Limits:
 
     seconds: float | None = None
     memory: int | None = None
-    stack: int = 1 << 20
+    stack: int = 6 << 20
     fuel: int | None = None
 
     def __post_init__(self) -> None:

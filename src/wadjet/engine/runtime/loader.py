@@ -6,6 +6,7 @@ leaves open are asked of a resolver; those too far away for a relative reference
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,7 +148,7 @@ class _Object:
                 linker.apply(info & 0xFFFFFFFF, target + offset, name, address, addend)
 
 
-class _Linker:
+class _Linker(ABC):
     """Applies relocations of one machine to a block."""
 
     def __init__(self, block: Block, view: memoryview, far: int) -> None:
@@ -156,9 +157,9 @@ class _Linker:
         self._next = far
         self._far: dict[tuple[str, str], int] = {}
 
+    @abstractmethod
     def apply(self, kind: int, place: int, name: str, address: int, addend: int) -> None:
         """Patch the word at `place` so that it refers to `address` + `addend`."""
-        raise NotImplementedError
 
     def entry(self, name: str, address: int) -> int:
         """The address of a table word that holds `address`."""
