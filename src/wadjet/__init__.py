@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wadjet.base.errors import Error as Error
     from wadjet.base.errors import Exhaustion as Exhaustion
     from wadjet.base.errors import Exit as Exit
+    from wadjet.base.errors import Interrupted as Interrupted
     from wadjet.base.errors import Invalid as Invalid
     from wadjet.base.errors import Malformed as Malformed
     from wadjet.base.errors import Timeout as Timeout
@@ -68,8 +69,8 @@ _HOMES: Final[dict[str, str]] = {
         "wadjet.api.runtime": "Function Limits Ref Store Tag",
         "wadjet.api.table": "Table",
         "wadjet.base.errors": (
-            "EngineBug Error Exhaustion Exit Invalid Malformed Timeout Trap Unlinkable "
-            "WasmException"
+            "EngineBug Error Exhaustion Exit Interrupted Invalid Malformed Timeout Trap "
+            "Unlinkable WasmException"
         ),
         "wadjet.core.types": (
             "ANYREF EXNREF EXTERNREF F32 F64 FUNCREF I32 I64 V128 FuncType GlobalType MemoryType "

@@ -7,6 +7,7 @@ Error
 ├── Trap               the guest did what it must not                 (spec: 4.2, administrative)
 ├── Exhaustion         a limit was reached: stack, memory, fuel
 │   └── Timeout        … the clock (also a builtin TimeoutError)
+├── Interrupted        somebody asked the guest to stop (`Store.interrupt`)
 ├── WasmException      an exception left the guest uncaught
 └── Exit               the guest asked to end (WASI proc_exit, exit)
 
@@ -90,6 +91,10 @@ class Exhaustion(_Guest):
 
 class Timeout(Exhaustion, TimeoutError):
     """The guest ran for longer than `Limits.seconds`."""
+
+
+class Interrupted(_Guest):
+    """The guest was asked to stop, by another thread of the host or of the program itself."""
 
 
 class WasmException(Error):

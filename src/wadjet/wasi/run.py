@@ -2,20 +2,24 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from wadjet.api.instance import Instance
 from wadjet.api.memory import Memory
 from wadjet.api.module import Module
-from wadjet.api.runtime import Limits
+from wadjet.api.runtime import Limits, Store
 from wadjet.base.errors import Error, Exit
+from wadjet.core.types import MemoryType
 from wadjet.wasi.host.capabilities import Preopen, Wasi
 from wadjet.wasi.host.stdio import Capture, Sink, Source
 from wadjet.wasi.p1.functions import P1, Unstable
+
+if TYPE_CHECKING:
+    from wadjet.wasi.threads import Threads
 
 #: A program: a module, the path of a file, or the bytes of a binary.
 Executable: TypeAlias = Module | str | os.PathLike[str] | bytes | bytearray | memoryview
@@ -40,12 +44,13 @@ class Program(AbstractContextManager["Program"]):
             program.initialize()                     # a reactor
             program.invoke("add", 1, 2)
 
-    `imports` are looked up where WASI has nothing. Leaving the `with` block closes what the guest
-    had open; `instance` lives on. Raises `Unlinkable`, and OSError for a directory that is not
-    there.
+    `imports` are looked up where WASI has nothing. A program that imports a shared memory may have
+    threads (see `wadjet.wasi.threads`). Leaving the `with` block closes what the guest had open
+    and ends its threads; `instance` lives on. Raises `Unlinkable`, and OSError for a directory
+    that is not there.
     """
 
-    __slots__ = ("_limits", "_p1", "instance")
+    __slots__ = ("_limits", "_p1", "_threads", "instance")
 
     def __init__(
         self,
@@ -58,20 +63,37 @@ class Program(AbstractContextManager["Program"]):
     ) -> None:
         self._limits: Final = limits
         self._p1: Final = P1(wasi)
+        self._threads: Threads | None = None
+        store = Store(limits, implicit=limits is None)
         try:
-            editions = (self._p1, Unstable.over(self._p1))
-            given = {
-                edition.module: {name: f for name, (_, f) in edition.functions().items()}
-                for edition in editions
-            }
+            given = self._imports(module, store, tier, imports or {})
             self._set_deadline()
-            self.instance: Final = Instance(
-                module, given | dict(imports or {}), limits=limits, tier=tier
-            )
+            self.instance: Final = self._call(Instance, module, given, store=store, tier=tier)
         except BaseException:
-            self._p1.close()
+            self.close()
             raise
         self._attach_memory()
+
+    def _imports(
+        self, module: Module, store: Store, tier: str, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What WASI has and what is `given`; with threads, what they need besides."""
+        functions = {
+            edition.module: {name: f for name, (_, f) in edition.functions().items()}
+            for edition in (self._p1, Unstable.over(self._p1))
+        }
+        if not any(isinstance(i.type, MemoryType) and i.type.shared for i in module.core.imports):
+            return functions | dict(given)
+        from wadjet.wasi.threads import Threads
+
+        self._threads = Threads(module, store, self._p1, tier)
+        return self._threads.equip(functions, given)
+
+    def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Enter the guest; with threads, any of them may end what runs there."""
+        if self._threads is None:
+            return function(*args, **options)
+        return self._threads.call(function, *args, **options)
 
     def _attach_memory(self) -> None:
         memory = getattr(self.instance.exports, "memory", None)
@@ -94,6 +116,8 @@ class Program(AbstractContextManager["Program"]):
             raise Error("not a command: the module exports no function `_start`")
         try:
             self.invoke("_start")
+            if self._threads is not None:
+                self._threads.finish()
         except Exit as end:
             return end.code
         return 0
@@ -107,10 +131,12 @@ class Program(AbstractContextManager["Program"]):
         """Call an exported function. Raises KeyError where there is none, `Trap`, `Exit`, …"""
         function = self.instance.exports[name]
         self._set_deadline()
-        return function(*args)
+        return self._call(function, *args)
 
     def close(self) -> None:
-        """Close what the guest has open."""
+        """End the guest's threads, and close what it has open."""
+        if self._threads is not None:
+            self._threads.close()
         self._p1.close()
 
     def __exit__(self, *_: object) -> None:

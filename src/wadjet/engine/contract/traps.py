@@ -4,7 +4,7 @@ from typing import Final, final
 
 from wadjet.base.faults import DIVIDE_BY_ZERO, INTEGER_OVERFLOW, INVALID_CONVERSION
 
-from wadjet.base.errors import Exhaustion, Timeout, Trap
+from wadjet.base.errors import Exhaustion, Interrupted, Timeout, Trap
 
 
 @final
@@ -42,6 +42,7 @@ class TrapCode:
     TIMEOUT: Final = 35
     HOST_ERROR: Final = 36  # a Python exception is set and waits at the entry
     WASM_EXCEPTION: Final = 37
+    INTERRUPTED: Final = 38
 
 
 #: code → what the official suite expects the message to begin with
@@ -74,20 +75,22 @@ MESSAGES: Final[dict[int, str]] = {
     TrapCode.OUT_OF_FUEL: "all fuel consumed",
     TrapCode.OUT_OF_MEMORY: "out of memory",
     TrapCode.TIMEOUT: "time limit reached",
+    TrapCode.INTERRUPTED: "interrupted",
 }
 
-_ENDS: Final = {
+_ENDS: Final[dict[int, type[Exhaustion] | type[Interrupted]]] = {
     TrapCode.STACK_EXHAUSTED: Exhaustion,
     TrapCode.OUT_OF_FUEL: Exhaustion,
     TrapCode.OUT_OF_MEMORY: Exhaustion,
     TrapCode.TIMEOUT: Timeout,
+    TrapCode.INTERRUPTED: Interrupted,
 }
 
 #: The other way round.
 CODES: Final = {message: code for code, message in MESSAGES.items()}
 
 
-def failure(code: int, detail: str = "") -> Trap | Exhaustion:
+def failure(code: int, detail: str = "") -> Trap | Exhaustion | Interrupted:
     """The exception for a code that has a message: the standard's words, then ": detail"."""
     message = f"{MESSAGES[code]}: {detail}" if detail else MESSAGES[code]
     return _ENDS.get(code, Trap)(message)

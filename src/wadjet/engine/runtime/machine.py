@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
-from wadjet.base.errors import Frame, Timeout, Trap, WasmException
+from wadjet.base.errors import Frame, Interrupted, Timeout, Trap, WasmException
 from wadjet.engine.contract.layout import (
     VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64,
 )  # fmt: skip
@@ -293,7 +293,7 @@ class Machine:
         args = [load64(buffer + 8 * k) for k in range(row.arity)]
         try:
             store64(buffer, BODIES[number](self.instance_of(context), *args))
-        except (Trap, Timeout) as trap:
+        except (Trap, Timeout, Interrupted) as trap:
             # machine code raises it again, and so records where
             return CODES[trap.message]
         return 0

@@ -52,14 +52,21 @@ class Store:
         "limits", "make_heap",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits | None = None, *, implicit: bool = False) -> None:
-        """`implicit`: nobody asked for a store of its own, so it may be united with others."""
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        implicit: bool = False,
+        budget: Budget | None = None,
+    ) -> None:
+        """`implicit`: nobody asked for a store of its own, so it may be united with others.
+        `budget`: what it draws its memory from, where several stores share that."""
         self.implicit: Final = implicit
         self._target: Store | None = None
         #: whether its instances are machine code; None as long as there are none
         self._native: bool | None = None
         self.limits: Final = Limits() if limits is None else limits
-        self.budget: Final = Budget(self.limits.memory)
+        self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
         fuel = self.limits.fuel
@@ -250,9 +257,10 @@ class Store:
                 VM_STORE.write(address, "interrupt", 0)
             VM_STORE.write(address, "owner", 0)
 
-    def interrupt(self, code: int) -> None:
-        """Ask the guest that runs here to stop at its next safe point (a `TrapCode`)."""
-        VM_STORE.write(self.address, "interrupt", code)
+    def interrupt(self, code: int = TrapCode.INTERRUPTED) -> None:
+        """Ask the guest that another thread runs here to stop: its call raises `Interrupted`, or
+        what the `TrapCode` says. 0 takes it back. Asking an idle store may do nothing."""
+        VM_STORE.write(self.current().address, "interrupt", code)
 
 
 def unite(stores: Iterable[Store]) -> Store:

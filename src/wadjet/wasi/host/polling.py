@@ -2,8 +2,8 @@
 
 import select
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from wadjet.base.errors import Timeout
 from wadjet.wasi.host.clocks import Clocks
@@ -29,18 +29,22 @@ class Ready(NamedTuple):
 
 _NOT_READY, _READY = Ready(False), Ready(True)
 
+#: What `look` is: something that answers who is ready, after at most so many nanoseconds.
+Look: TypeAlias = Callable[[Sequence[Interest], int], list[Ready]]
+
 
 def wait(
     interests: Sequence[Interest],
     timeout: int | None,
     clocks: Clocks,
     deadline: int | None = None,
+    pause: Look | None = None,
 ) -> list[Ready]:
     """Wait until one of `interests` is ready or `timeout` nanoseconds have passed.
 
     The answer has one `Ready` for each interest, in order. No timeout means forever. `deadline`,
     a reading of the machine's monotonic clock in nanoseconds, ends any wait with
-    `wadjet.Timeout`.
+    `wadjet.Timeout`. `pause` takes the place of `look` where that blocks.
     """
     answer = look(interests)
     if timeout == 0 or any(one.ready for one in answer):
@@ -54,13 +58,15 @@ def wait(
         if deadline is not None and now >= deadline:
             raise Timeout("the guest ran out of time while waiting")
         limits = [limit - now for limit in (end, deadline) if limit is not None]
-        answer = look(interests, min(limits, default=FOREVER))
+        answer = (pause or look)(interests, min(limits, default=FOREVER))
     return answer
 
 
-def wait_for(handle: Handle, writing: bool, clocks: Clocks, deadline: int) -> None:
+def wait_for(
+    handle: Handle, writing: bool, clocks: Clocks, deadline: int, pause: Look | None = None
+) -> None:
     """Wait until `handle` is ready, but not beyond `deadline` (see `wait`)."""
-    wait([Interest(handle, writing)], None, clocks, deadline)
+    wait([Interest(handle, writing)], None, clocks, deadline, pause)
 
 
 def look(interests: Sequence[Interest], timeout: int = 0) -> list[Ready]:

@@ -9,7 +9,7 @@ from wadjet.wasi.host.capabilities import Wasi
 from wadjet.wasi.host.directory import MAX_PATH, Directory, DirectoryEntry
 from wadjet.wasi.host.errors import Code, HostError
 from wadjet.wasi.host.handles import MAX_BUFFERS, MAX_TRANSFER, FileType, Handle
-from wadjet.wasi.host.polling import wait_for
+from wadjet.wasi.host.polling import Look, wait_for
 from wadjet.wasi.p1.abi import (
     DIRECTORY_RIGHTS,
     FILE_RIGHTS,
@@ -58,7 +58,8 @@ class State:
 
     Set `memory` once there is an instance: a function that gives a fresh view, of format "B", of
     the whole memory. `deadline` is a reading of the machine's monotonic clock in nanoseconds
-    beyond which no call waits (see `wadjet.wasi.host.polling.wait`).
+    beyond which no call waits, and `pause` is how calls wait then (see
+    `wadjet.wasi.host.polling.wait`).
     """
 
     whence = WHENCE
@@ -70,6 +71,7 @@ class State:
         self.wasi: Final = wasi
         self.memory: Callable[[], memoryview] = _no_memory
         self.deadline: int | None = None
+        self.pause: Look | None = None
         #: by `$clockid`
         self.clocks: Final = (
             wasi.clocks.realtime,
@@ -160,7 +162,7 @@ class State:
     def await_ready(self, handle: Handle, *, writing: bool) -> None:
         """Where there is a deadline, wait for the handle here and not in a call without one."""
         if self.deadline is not None:
-            wait_for(handle, writing, self.wasi.clocks, self.deadline)
+            wait_for(handle, writing, self.wasi.clocks, self.deadline, self.pause)
 
     # -- Memory -----------------------------------------------------------------------------------
 
@@ -184,7 +186,8 @@ class State:
         if length > MAX_PATH:
             raise HostError(Code.NAME_TOO_LONG)
         try:
-            return str(data, "utf-8")
+            # a copy first: another thread of the guest may be writing there
+            return str(bytes(data), "utf-8")
         except UnicodeDecodeError:
             raise HostError(Code.ILLEGAL_BYTE_SEQUENCE) from None
 

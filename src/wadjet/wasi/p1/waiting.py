@@ -124,6 +124,7 @@ class WaitingFunctions(ProcessFunctions):
             0 if at_once else timeout,
             self.wasi.clocks,
             self.deadline,
+            self.pause,
         )
         events = [
             _ready_event(watch, state)

@@ -8,7 +8,7 @@ continuation.
 from collections.abc import Iterator
 from typing import Final, final
 
-from wadjet.base.errors import Exhaustion, Trap, WasmException
+from wadjet.base.errors import Exhaustion, Interrupted, Trap, WasmException
 from wadjet.base.errors import Frame as Place
 from wadjet.engine.contract.layout import VM_STORE
 from wadjet.engine.contract.machine import MAX_FRAMES
@@ -199,7 +199,7 @@ class Run:
                 push, pop = stack.append, stack.pop
             except BaseException as error:
                 self.settle(ticks)
-                if isinstance(error, Trap | Exhaustion):
+                if isinstance(error, Trap | Exhaustion | Interrupted):
                     self.save((callee, block, locals_, stack))
                     error.backtrace += self.backtrace()
                 raise
