@@ -1,35 +1,40 @@
-"""Descriptors in native code: they live as long as what they describe, and no word is taken for one."""
+"""Descriptors in native code: where they stand, and that they live as long as what they describe."""
 
 from tests.engine.compiled import run
 
 TYPES = """
   (rec (type $a (descriptor $d) (struct (field i32)))
        (type $d (describes $a) (struct (field i32))))
-  (type $plain (struct (field i64 i64)))
+  (type $plain (struct (field i64 i64 i64)))
+  (type $bytes (array (mut i8)))
   (type $list (array (mut anyref)))"""
 
 
 def test_descriptors_survive_collections() -> None:
     text = f"""{TYPES}
-      (func $make (param $n i32) (result (ref $a))
-        (struct.new_desc $a (local.get $n)
-          (struct.new $d (i32.mul (local.get $n) (i32.const 3)))))
+      (func $make (param $n i32) (result (ref $a)) (local $d (ref null (exact $d)))
+        (local.set $d (struct.new $d (i32.mul (local.get $n) (i32.const 3))))
+        ;; what dies between the two becomes a hole that ends where the second begins
+        (drop (array.new $bytes (local.get $n) (i32.const 40)))
+        (struct.new_desc $a (local.get $n) (local.get $d)))
       (func (export "run") (param $count i32) (result i32)
           (local $kept (ref $list)) (local $i i32) (local $bad i32) (local $o (ref null $a))
-        (local.set $kept (array.new $list (ref.null any) (i32.const 64)))
+        (local.set $kept (array.new $list (ref.null any) (i32.const 20000)))
         (loop $next
-          (drop (struct.new_default $plain))
-          (drop (call $make (local.get $i)))
-          (array.set $list (local.get $kept) (i32.and (local.get $i) (i32.const 63))
-            (call $make (local.get $i)))
+          (array.set $list (local.get $kept) (local.get $i) (call $make (local.get $i)))
           (local.set $i (i32.add (local.get $i) (i32.const 1)))
-          (if (i32.ge_u (local.get $i) (i32.const 64)) (then
-            (local.set $o (ref.cast (ref $a) (array.get $list (local.get $kept)
-              (i32.and (local.get $i) (i32.const 63)))))
-            (if (i32.ne (struct.get $d 0 (ref.get_desc $a (local.get $o)))
-                  (i32.mul (struct.get $a 0 (local.get $o)) (i32.const 3)))
-              (then (local.set $bad (i32.add (local.get $bad) (i32.const 1)))))))
-          (br_if $next (i32.lt_u (local.get $i) (local.get $count))))
+          (br_if $next (i32.lt_u (local.get $i) (i32.const 20000))))
+        (loop $more
+          (drop (struct.new_default $plain))
+          (drop (struct.new $d (i32.const -1)))
+          (br_if $more (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+        (loop $look
+          (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+          (local.set $o (ref.cast (ref $a) (array.get $list (local.get $kept) (local.get $i))))
+          (if (i32.ne (struct.get $d 0 (ref.get_desc $a (local.get $o)))
+                (i32.mul (struct.get $a 0 (local.get $o)) (i32.const 3)))
+            (then (local.set $bad (i32.add (local.get $bad) (i32.const 1)))))
+          (br_if $look (local.get $i)))
         (local.get $bad))"""
     assert run(text, 2_000_000) == 0
 
