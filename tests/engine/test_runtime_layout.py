@@ -35,7 +35,7 @@ def test_words() -> None:
     block = Block(VM_FUNC.size)
     store64(block.address + VM_FUNC["type"], -1)
     assert load64(block.address + VM_FUNC["type"]) == (1 << 64) - 1
-    assert block.words().tolist() == [0, 0, (1 << 64) - 1, 0]
+    assert block.words().tolist()[:4] == [0, 0, (1 << 64) - 1, 0]
     assert block.words(16, 1).tolist() == [(1 << 64) - 1]
     assert VM_STORE.size % 8 == 0
 

@@ -11,7 +11,7 @@ import pytest
 from tests.engine.stub import StubCode, make, mappings
 from wadjet.base.errors import Unlinkable
 from wadjet.core.types import FuncType, Limits, TableType, FUNCREF
-from wadjet.engine.contract.layout import VM_CONTEXT, VM_HOST_FUNC, VM_STORE
+from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, VM_HOST_FUNC, VM_STORE
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.budget import Limits as StoreLimits
 from wadjet.engine.runtime.func import Function, HostFunc
@@ -204,7 +204,7 @@ def test_implicit_stores_unite() -> None:
     func = host.__self__
     assert isinstance(func, HostFunc)
     assert func.store is home
-    assert VM_HOST_FUNC.read(func.address + 32, "store") == home.address
+    assert VM_HOST_FUNC.read(func.address + VM_FUNC.size, "store") == home.address
     first.func(0).call_raw([])
     assert VM_STORE.read(home.address, "owner") == 0
 

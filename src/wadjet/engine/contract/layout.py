@@ -112,13 +112,24 @@ VM_STORE: Final = Struct(
     "VMStore",
     stack_limit="ptr",  # the lowest stack address a guest frame may reach
     activation="ptr",  # innermost VMActivation of this store, or null
-    owner="i64",  # id of the thread that is inside this store, 0 if none
-    depth="i64",  # how many entries from the host are active
+    owner="i64",  # id of the thread that is inside this store, 0 if none, or see below
+    depth="i64",  # how many entries from the host are active, and holds (see `Store.hold`)
     exception="i64",  # the exception on its way (a reference), or 0
     interrupt="i64",  # non-zero: stop at the next safe point (codes in traps.py)
+    until="ptr",  # the outermost VMActivation that is meant to stop, null for all of them
     fuel="i64",  # what is left where fuel is compiled in
     stack_size="i64",  # bytes of native stack that one entry from the host may use
 )
+
+#: Owner of a store that has become part of another.
+MOVED: Final = 1
+
+
+def suspended(thread: int) -> int:
+    """Owner of a store whose guest a signal stopped anywhere, so that nobody may enter it, not even
+    its own thread (an id), until the signal's handler has returned."""
+    return ~thread & (1 << 64) - 1
+
 
 VM_MEMORY: Final = Struct(
     "VMMemory",

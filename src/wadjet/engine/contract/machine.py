@@ -14,6 +14,10 @@ from typing import Final
 
 from wadjet.engine.contract.layout import Struct
 
+#: How many handlers of others (for one signal) a process can have, one after the other, that ours
+#: still know to pass faults on to.
+GENERATIONS: Final = 4
+
 VM_RUNTIME: Final = Struct(
     "VMRuntime",
     code_low="ptr",  # all guest code, and nothing else, lies in [code_low, code_high)
@@ -22,33 +26,45 @@ VM_RUNTIME: Final = Struct(
     region_count="i64",
     thread_key="i64",  # pthread key of the VMThread
     on_thread="ptr",  # PyObject *: makes the VMThread of a new thread
-    on_wait="ptr",  # PyObject *: waits until a store (address) is free
+    on_wait="ptr",  # PyObject *: waits until a store (address) may be free
     on_fail="ptr",  # PyObject *: raises for an activation (address)
-    on_thrown="ptr",  # PyObject *: raises the exception on its way in a store (address)
+    on_thrown="ptr",  # PyObject *: (store, exception reference) raises it
+    on_raised="ptr",  # PyObject *: (host function, return address, exception) → 1 if it is the
+    # guest's now, on its way in the store
     on_libcall="ptr",  # PyObject *: (context, id, buffer) → trap code or 0
     on_host="ptr",  # PyObject *: (host function, buffer) for signatures that need conversions
     on_compile="ptr",  # PyObject *: (slot number, …) compiles a function on its first call
-    on_poll="ptr",  # PyObject *: called in the main thread while a guest runs
-    old_segv="ptr",  # the handlers that were there before ours, 0 for the default
-    old_bus="ptr",
+    wasm_exception="ptr",  # PyObject *: the class that guests can catch
     main_thread="ptr",  # VMThread of Python's main thread
+    old_tick="ptr",  # the handler of the metronome's signal before ours, 0 for the default
+    # the handlers of memory faults before each generation of ours, 0 for the default
+    **{f"old_{signal}_{k}": "ptr" for k in range(GENERATIONS) for signal in ("segv", "bus")},
 )
 
 VM_THREAD: Final = Struct(
     "VMThread",
     activation="ptr",  # innermost VMActivation, or null outside any guest
     stack_low="ptr",  # guests must stay above this address
+    stack_end="ptr",  # where the stack itself ends
     pthread="i64",  # for pthread_kill
     sample="ptr",  # where the last tap found it
-    entries="i64",  # how often a guest was entered: tells a long run from many short ones
+    entries="i64",  # how often a guest was entered
+    tapped="i64",  # a tap is on its way
+    alternate="i64",  # non-zero: it has an alternate signal stack of ours
+    state="i64",  # THREAD_…: a tap and the thread's end exclude each other
 )
+
+THREAD_ALIVE: Final = 0
+THREAD_BUSY: Final = 1
+THREAD_GONE: Final = 2
 
 VM_ACTIVATION: Final = Struct(
     "VMActivation",
     previous="ptr",
     thread="ptr",
     store="ptr",
-    tstate="ptr",  # what PyEval_SaveThread gave
+    outer="ptr",  # the activation of the same store before this one, or null
+    tstate="ptr",  # what PyEval_SaveThread gave; null while Python runs
     trap="i64",  # why it was left, if it was
     frame_count="i64",
     serial="i64",  # which entry of its thread this is
@@ -65,10 +81,12 @@ ACTIVATION_SIZE: Final = ACTIVATION_FRAMES + 8 * MAX_FRAMES
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Offsets in bytes: of registers in ucontext_t, of the address in siginfo_t; signal numbers."""
+    """Offsets in bytes: of registers in ucontext_t, of the code (positive for what the hardware
+    found, else somebody sent it) and the address in siginfo_t; signal numbers."""
 
     pc: int
     frame: int
+    code: int
     address: int
     segv: int
     bus: int
@@ -76,8 +94,8 @@ class Platform:
 
 
 PLATFORMS: Final[dict[tuple[str, str], Platform]] = {
-    ("linux", "x86_64"): Platform(pc=168, frame=120, address=16, segv=11, bus=7, tick=23),
-    ("linux", "aarch64"): Platform(pc=440, frame=416, address=16, segv=11, bus=7, tick=23),
+    ("linux", "x86_64"): Platform(pc=168, frame=120, code=8, address=16, segv=11, bus=7, tick=23),
+    ("linux", "aarch64"): Platform(pc=440, frame=416, code=8, address=16, segv=11, bus=7, tick=23),
 }
 
 

@@ -185,6 +185,7 @@ def _return_python(t: _Text, type_: FuncType, value: str) -> None:
         t.unless(t.let(f"icmp ne ptr {tuple_}, null"), "bad")
         for k, (r, part) in enumerate(zip(type_.results, _parts(t, type_, value), strict=True)):
             item = _to_python(t, r, part)
+            t.unless(t.let(f"icmp ne ptr {item}, null"), "bad")
             t.let(f"call i32 @PyTuple_SetItem(ptr {tuple_}, i64 {k}, ptr {item})")
         t.add(f"ret ptr {tuple_}")
 
@@ -223,18 +224,27 @@ def _host_head(t: _Text, name: str, type_: FuncType, buffer: int) -> str:
     limit = t.load("ptr", store, VM_STORE["stack_limit"])
     here = t.let("call ptr @llvm.frameaddress.p0(i32 0)")
     t.unless(t.let(f"icmp ugt ptr {here}, {limit}"), "deep")
-    t.add(f"call void @PyEval_RestoreThread(ptr {t.load('ptr', act, VM_ACTIVATION['tstate'])})")
+    t.add(f"call void @wj_pause(ptr {act})")
     return act
 
 
-def _host_tail(t: _Text, act: str) -> str:
-    """Where a host function fails."""
+def _host_tail(t: _Text, type_: FuncType, act: str) -> str:
+    """Where a host function fails: with a trap; with an exception that guests can catch, which is
+    in its place when zeros are returned; with any other."""
+    result = result_type(type_.results)
     return "\n".join(
         [
             "deep:",
             f"call void @wj_trap(ptr %host, i32 {TrapCode.STACK_EXHAUSTED})",
             "unreachable",
             "wrong:",
+            f"%caught = call i32 @wj_raised(ptr %host, ptr {act})",
+            "%error = icmp eq i32 %caught, 0",
+            "br i1 %error, label %stop, label %throw",
+            "throw:",
+            f"call void @wj_resume(ptr {act})",
+            "ret void" if result == "void" else f"ret {result} zeroinitializer",
+            "stop:",
             f"call void @wj_host_error(ptr {act})",
             "unreachable",
             "}",
@@ -251,6 +261,7 @@ def host(type_: FuncType) -> str:
     objects = []
     for k, p in enumerate(type_.params):
         item = _to_python(t, p, f"%p{k}")
+        t.unless(t.let(f"icmp ne ptr {item}, null"), "wrong")
         objects.append(item)
         t.store("ptr", item, array, 8 * (k + 1))
     callable_ = t.load("ptr", "%host", VM_HOST_FUNC["callable"])
@@ -265,11 +276,15 @@ def host(type_: FuncType) -> str:
     t.unless(t.let(f"icmp ne ptr {answer}, null"), "wrong")
     value = "void"
     if type_.results:
-        value = _from_python(t, type_.results[0], answer, "wrong")
+        value = _from_python(t, type_.results[0], answer, "misfit")
     t.add(f"call void @Py_DecRef(ptr {answer})")
     t.add(f"call void @wj_resume(ptr {act})")
     t.add(f"ret {llvm_type(type_.results[0])} {value}" if type_.results else "ret void")
-    return "\n".join([*t.lines, _host_tail(t, act)])
+    if type_.results:
+        t.label("misfit")
+        t.add(f"call void @Py_DecRef(ptr {answer})")
+        t.add("br label %wrong")
+    return "\n".join([*t.lines, _host_tail(t, type_, act)])
 
 
 def host_raw(type_: FuncType) -> str:
@@ -299,7 +314,7 @@ def host_raw(type_: FuncType) -> str:
         for k, (r, v) in enumerate(zip(type_.results, values, strict=True)):
             aggregate = t.let(f"insertvalue {result} {aggregate}, {llvm_type(r)} {v}, {k}")
         t.add(f"ret {result} {aggregate}")
-    return "\n".join([*t.lines, _host_tail(t, act)])
+    return "\n".join([*t.lines, _host_tail(t, type_, act)])
 
 
 def doors(type_: FuncType) -> str:
@@ -333,6 +348,8 @@ declare void @wj_fail(ptr)
 declare void @wj_thrown(ptr)
 declare void @wj_trap(ptr, i32) noreturn
 declare void @wj_host_error(ptr) noreturn
+declare i32 @wj_raised(ptr, ptr)
+declare void @wj_pause(ptr)
 declare void @wj_resume(ptr)
 declare ptr @wj_thread()
 declare i32 @wj_python(i64, ptr, i64, ptr)
@@ -349,7 +366,6 @@ declare double @PyFloat_AsDouble(ptr)
 declare ptr @PyTuple_New(i64)
 declare i32 @PyTuple_SetItem(ptr, i64, ptr)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
-declare void @PyEval_RestoreThread(ptr)
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 """

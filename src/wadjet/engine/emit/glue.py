@@ -7,22 +7,31 @@ that no C compiler is needed anywhere. What it shares with Python is in `contrac
     wj_enter       begin a run: take the store, link the activation, let the GIL go
     wj_leave       end it normally
     wj_fail        end it after a longjmp: the Python exception is set when this returns
+    wj_thrown      end it with a guest's exception on its way: the same
     wj_trap        stop the guest with a trap code
     wj_host_error  stop the guest because a Python exception is set
+    wj_raised      from a host function: is the Python exception set one that guests can catch?
+    wj_pause       leave the guest for Python: take the GIL
     wj_resume      go back into the guest after Python ran
     wj_python      call a Python object of VMRuntime with three integers
     wj_libcall     from guest code: call the runtime's Python side
     wj_lazy        from a lazy stub: compile the function, give its code
-    wj_on_fault, wj_on_tick   signal handlers
+    wj_look, wj_stop, wj_tap  for the metronome: see, end, interrupt what a thread runs
+    wj_gone        at the end of a thread
+    wj_on_fault_K, wj_on_tick   signal handlers
+
+What one thread reads of another (`wj_look`, `wj_stop`) it reads while it holds the GIL: whoever
+ends a run then waits for the GIL before the activation's frame goes. So the native tier needs the
+GIL; `native_machine` refuses interpreters without.
 """
 
 from typing import Final
 
 from wadjet.engine.contract.machine import (
-    ACTIVATION_JUMP, VM_RUNTIME, Platform,
+    ACTIVATION_FRAMES, ACTIVATION_JUMP, VM_RUNTIME, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.handlers import capture, on_fault, on_tick
+from wadjet.engine.emit.handlers import handlers
 from wadjet.engine.emit.members import rt, word
 from wadjet.engine.emit.stubs import COMMON
 
@@ -42,19 +51,8 @@ _TEXTS: Final = [
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
     parts = [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail()]
-    parts += [
-        _thrown(),
-        _stop(),
-        _resume(),
-        _libcall(),
-        _lazy(),
-        _python(),
-        _read(),
-        _mark(arch),
-        capture(),
-    ]
-    parts += [on_fault(platform), on_tick(platform), _TRAILER]
-    return "\n".join(parts)
+    parts += [_thrown(), _stop(), _switch(), _libcall(), _lazy(), _raised(), _python(), _read()]
+    return "\n".join([*parts, _mark(arch), handlers(platform), _TRAILER])
 
 
 def _thread() -> str:
@@ -68,19 +66,18 @@ define hidden ptr @wj_thread() #2 {{
 """
 
 
-# long: one function of LLVM text
 def _enter() -> str:
     return f"""
 define hidden i32 @wj_enter(ptr %act, ptr %func) #2 {{
 entry:
   %context.p = getelementptr i8, ptr %func, i64 8
   %context = load ptr, ptr %context.p
-  %store = load ptr, ptr %context
   %t0 = call ptr @wj_thread()
   %known = icmp ne ptr %t0, null
   br i1 %known, label %take, label %new, !prof !7
 new:
-  %made = call i32 @wj_python(i64 {VM_RUNTIME["on_thread"]}, ptr null, i64 0, ptr null)
+  %here = call ptr @llvm.frameaddress.p0(i32 0)
+  %made = call i32 @wj_python(i64 {VM_RUNTIME["on_thread"]}, ptr null, i64 0, ptr %here)
   %made.ok = icmp eq i32 %made, 0
   br i1 %made.ok, label %found, label %refused
 found:
@@ -90,6 +87,7 @@ take:
   %t = phi ptr [ %t0, %entry ], [ %t1, %found ], [ %t, %wait ]
   %me.p = {word("thread", "%t", "pthread")}
   %me = load i64, ptr %me.p
+  %store = load ptr, ptr %context
   %owner.p = {word("store", "%store", "owner")}
   %pair = cmpxchg ptr %owner.p, i64 0, i64 %me acquire monotonic
   %got = extractvalue {{ i64, i1 }} %pair, 1
@@ -110,6 +108,11 @@ link:
   store ptr %t, ptr %thread.p
   %store.p = {word("act", "%act", "store")}
   store ptr %store, ptr %store.p
+  %inner.p = {word("store", "%store", "activation")}
+  %outer = load ptr, ptr %inner.p
+  %outer.p = {word("act", "%act", "outer")}
+  store ptr %outer, ptr %outer.p
+  store ptr %act, ptr %inner.p
   %trap.p = {word("act", "%act", "trap")}
   store i64 0, ptr %trap.p
   %count.p = {word("act", "%act", "frame_count")}
@@ -124,24 +127,17 @@ link:
   %depth = load i64, ptr %depth.p
   %depth.1 = add i64 %depth, 1
   store i64 %depth.1, ptr %depth.p
-  %outermost = icmp eq ptr %previous, null
-  br i1 %outermost, label %first, label %nested
-nested:
-  %outer.p = {word("act", "%previous", "store")}
-  %outer = load ptr, ptr %outer.p
-  %same = icmp eq ptr %outer, %store
-  br i1 %same, label %go, label %limit
+  %outermost = icmp eq ptr %outer, null
+  br i1 %outermost, label %first, label %go
 first:
   %interrupt.p = {word("store", "%store", "interrupt")}
   store i64 0, ptr %interrupt.p
-  br label %limit
-limit:
   %low.p = {word("thread", "%t", "stack_low")}
   %low = load i64, ptr %low.p
   %size.p = {word("store", "%store", "stack_size")}
   %size = load i64, ptr %size.p
-  %here = call ptr @llvm.frameaddress.p0(i32 0)
-  %top = ptrtoint ptr %here to i64
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %top = ptrtoint ptr %frame to i64
   %budget = call i64 @llvm.usub.sat.i64(i64 %top, i64 %size)
   %bottom = call i64 @llvm.umax.i64(i64 %budget, i64 %low)
   %limit.p = {word("store", "%store", "stack_limit")}
@@ -151,7 +147,7 @@ go:
   %tstate = call ptr @PyEval_SaveThread()
   %tstate.p = {word("act", "%act", "tstate")}
   store ptr %tstate, ptr %tstate.p
-  store volatile ptr %act, ptr %activation.p
+  store atomic ptr %act, ptr %activation.p release, align 8
   ret i32 0
 refused:
   ret i32 1
@@ -170,6 +166,23 @@ def _unlink() -> str:
   store volatile ptr %previous, ptr %activation.p
   %store.p = {word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
+  %outer.p = {word("act", "%act", "outer")}
+  %outer = load ptr, ptr %outer.p
+  %inner.p = {word("store", "%store", "activation")}
+  store ptr %outer, ptr %inner.p
+  %interrupt.p = {word("store", "%store", "interrupt")}
+  %interrupt = load volatile i64, ptr %interrupt.p
+  %quiet = icmp eq i64 %interrupt, 0
+  br i1 %quiet, label %count, label %interrupted, !prof !7
+interrupted:
+  %until.p = {word("store", "%store", "until")}
+  %until = load ptr, ptr %until.p
+  %last = icmp eq ptr %until, %act
+  br i1 %last, label %clear, label %count
+clear:
+  store volatile i64 0, ptr %interrupt.p
+  br label %count
+count:
   %depth.p = {word("store", "%store", "depth")}
   %depth = load i64, ptr %depth.p
   %depth.1 = sub i64 %depth, 1
@@ -196,8 +209,15 @@ define hidden void @wj_leave(ptr %act) #2 {{
 
 
 def _fail() -> str:
+    """The run may have been stopped anywhere: between a throw and its handler, or while another
+    rounding direction was set."""
     return f"""
 define hidden void @wj_fail(ptr %act) #2 {{
+  call void @llvm.set.rounding(i32 1)
+  %failed.p = {word("act", "%act", "store")}
+  %failed = load ptr, ptr %failed.p
+  %exception.p = {word("store", "%failed", "exception")}
+  store i64 0, ptr %exception.p
 {_unlink()}
   %trap.p = {word("act", "%act", "trap")}
   %trap = load i64, ptr %trap.p
@@ -214,11 +234,17 @@ done:
 
 
 def _thrown() -> str:
+    """The store is given back last: until then nobody else can allocate in its heap."""
     return f"""
 define hidden void @wj_thrown(ptr %act) #2 {{
+  call void @wj_pause(ptr %act)
+  %thrower.p = {word("act", "%act", "store")}
+  %thrower = load ptr, ptr %thrower.p
+  %exception.p = {word("store", "%thrower", "exception")}
+  %exception = load i64, ptr %exception.p
+  store i64 0, ptr %exception.p
+  %number = call i32 @wj_python(i64 {VM_RUNTIME["on_thrown"]}, ptr %thrower, i64 %exception, ptr null)
 {_unlink()}
-  call void @PyEval_RestoreThread(ptr %tstate)
-  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_thrown"]}, ptr %store, i64 0, ptr null)
   ret void
 }}
 """
@@ -256,10 +282,8 @@ define hidden void @wj_trap(ptr %ctx, i32 %code) #1 {{
   %t = call ptr @wj_thread()
   %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
-  %pc = call ptr @llvm.returnaddress(i32 0)
   %fp = call ptr @llvm.frameaddress.p0(i32 0)
-  %caller = load ptr, ptr %fp
-  call void @wj_capture(ptr %act, ptr %pc, ptr %caller)
+  call void @wj_capture(ptr %act, ptr null, ptr %fp)
   %wide = zext i32 %code to i64
   call void @wj_jump(ptr %act, i64 %wide)
   unreachable
@@ -280,12 +304,21 @@ define hidden void @wj_jump(ptr %act, i64 %code) #1 {{
 """
 
 
-def _resume() -> str:
+def _switch() -> str:
+    """From the guest to Python and back."""
     return f"""
+define hidden void @wj_pause(ptr %act) #2 {{
+  %tstate.p = {word("act", "%act", "tstate")}
+  %tstate = load ptr, ptr %tstate.p
+  call void @PyEval_RestoreThread(ptr %tstate)
+  store volatile ptr null, ptr %tstate.p
+  ret void
+}}
+
 define hidden void @wj_resume(ptr %act) #2 {{
   %tstate = call ptr @PyEval_SaveThread()
   %tstate.p = {word("act", "%act", "tstate")}
-  store ptr %tstate, ptr %tstate.p
+  store volatile ptr %tstate, ptr %tstate.p
   %store.p = {word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
   %interrupt.p = {word("store", "%store", "interrupt")}
@@ -295,6 +328,8 @@ define hidden void @wj_resume(ptr %act) #2 {{
 on:
   ret void
 off:
+  %fp = call ptr @llvm.frameaddress.p0(i32 0)
+  call void @wj_capture(ptr %act, ptr null, ptr %fp)
   call void @wj_jump(ptr %act, i64 %interrupt)
   unreachable
 }}
@@ -307,9 +342,7 @@ define hidden i64 @wj_libcall(ptr %ctx, i32 %id, ptr %buffer) #2 {{
   %t = call ptr @wj_thread()
   %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
-  %tstate.p = {word("act", "%act", "tstate")}
-  %tstate = load ptr, ptr %tstate.p
-  call void @PyEval_RestoreThread(ptr %tstate)
+  call void @wj_pause(ptr %act)
   %wide = zext i32 %id to i64
   %status = call i32 @wj_python(i64 {VM_RUNTIME["on_libcall"]}, ptr %ctx, i64 %wide, ptr %buffer)
   %bad = icmp slt i32 %status, 0
@@ -338,9 +371,7 @@ define hidden ptr @wj_lazy(ptr %ctx, i64 %slot) #2 {{
   %t = call ptr @wj_thread()
   %activation.p = {word("thread", "%t", "activation")}
   %act = load ptr, ptr %activation.p
-  %tstate.p = {word("act", "%act", "tstate")}
-  %tstate = load ptr, ptr %tstate.p
-  call void @PyEval_RestoreThread(ptr %tstate)
+  call void @wj_pause(ptr %act)
   %status = call i32 @wj_python(i64 {VM_RUNTIME["on_compile"]}, ptr %ctx, i64 %slot, ptr %buffer)
   %bad = icmp ne i32 %status, 0
   br i1 %bad, label %error, label %back
@@ -351,6 +382,58 @@ back:
   call void @wj_resume(ptr %act)
   %code = load ptr, ptr %buffer
   ret ptr %code
+}}
+"""
+
+
+def _raised() -> str:
+    """A host function raised. 1 if that was a WebAssembly exception, and the guest that called looks
+    for one after its calls: then it is on its way in the store, and no Python exception is set."""
+    return f"""
+define hidden i32 @wj_raised(ptr %host, ptr %act) #2 {{
+entry:
+  %error = alloca [3 x ptr], align 8
+  %class = load ptr, ptr {rt("wasm_exception")}
+  %matches = call i32 @PyErr_ExceptionMatches(ptr %class)
+  %is = icmp ne i32 %matches, 0
+  br i1 %is, label %ask, label %no
+ask:
+  %fp = call ptr @llvm.frameaddress.p0(i32 0)
+  call void @wj_capture(ptr %act, ptr null, ptr %fp)
+  %frames = getelementptr i8, ptr %act, i64 {ACTIVATION_FRAMES}
+  %caller = load i64, ptr %frames
+  %count.p = {word("act", "%act", "frame_count")}
+  %count = load i64, ptr %count.p
+  %none = icmp eq i64 %count, 0
+  %pc = select i1 %none, i64 0, i64 %caller
+  %value.p = getelementptr i8, ptr %error, i64 8
+  %trace.p = getelementptr i8, ptr %error, i64 16
+  call void @PyErr_Fetch(ptr %error, ptr %value.p, ptr %trace.p)
+  call void @PyErr_NormalizeException(ptr %error, ptr %value.p, ptr %trace.p)
+  %type = load ptr, ptr %error
+  %value = load ptr, ptr %value.p
+  %trace = load ptr, ptr %trace.p
+  %traced = icmp ne ptr %trace, null
+  br i1 %traced, label %attach, label %call
+attach:
+  %set = call i32 @PyException_SetTraceback(ptr %value, ptr %trace)
+  br label %call
+call:
+  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_raised"]}, ptr %host, i64 %pc, ptr %value)
+  %refused = icmp eq i32 %status, 0
+  br i1 %refused, label %restore, label %drop
+restore:
+  call void @PyErr_Restore(ptr %type, ptr %value, ptr %trace)
+  ret i32 0
+drop:
+  call void @Py_DecRef(ptr %type)
+  call void @Py_DecRef(ptr %value)
+  call void @Py_DecRef(ptr %trace)
+  %caught = icmp eq i32 %status, 1
+  %result = zext i1 %caught to i32
+  ret i32 %result
+no:
+  ret i32 0
 }}
 """
 
@@ -463,6 +546,9 @@ _DECLARATIONS: Final = """
 declare ptr @pthread_getspecific(i32)
 declare void @longjmp(ptr, i32) noreturn
 declare ptr @signal(i32, ptr)
+declare i32 @raise(i32)
+declare i32 @pthread_kill(i64, i32)
+declare i32 @sigaltstack(ptr, ptr)
 declare ptr @__errno_location()
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
@@ -478,9 +564,13 @@ declare void @PyErr_SetString(ptr, ptr)
 declare ptr @PyErr_Format(ptr, ptr, ...)
 declare i32 @PyErr_ExceptionMatches(ptr)
 declare i32 @PyErr_CheckSignals()
+declare void @PyErr_Fetch(ptr, ptr, ptr)
+declare void @PyErr_NormalizeException(ptr, ptr, ptr)
+declare void @PyErr_Restore(ptr, ptr, ptr)
+declare i32 @PyException_SetTraceback(ptr, ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @llvm.frameaddress.p0(i32 immarg)
-declare ptr @llvm.returnaddress(i32 immarg)
+declare void @llvm.set.rounding(i32)
 declare i64 @llvm.usub.sat.i64(i64, i64)
 declare ptr @llvm.stacksave.p0()
 declare i64 @llvm.umax.i64(i64, i64)

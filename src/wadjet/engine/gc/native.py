@@ -87,6 +87,9 @@ class NativeHeap(ObjectHeap):
         self._allocated = 0
         self._live = 0
         self._roots = roots
+        #: the latest exception that a host function threw into a guest: its word, and the exception
+        #: itself, which is raised again if no guest catches it
+        self.raised: tuple[int, BaseException] | None = None
         self._write("base", self._objects.base)
         self._write("top", self._objects.base)
         self._write("map", self._map.base)
@@ -300,7 +303,7 @@ class NativeHeap(ObjectHeap):
     def collect(self, roots: Iterable[int]) -> None:
         """Free what neither `roots` nor stacks, globals, tables or handles lead to."""
         stack, words = self._roots()
-        words = [*words, *roots]
+        words = [*words, *roots, *(() if self.raised is None else self.raised[:1])]
         held = Block(WORD * max(len(words), 1))
         for k, word in enumerate(words):
             store64(held.address + WORD * k, word)

@@ -8,7 +8,7 @@ the system has memory files, the same pages are mapped twice (once to write, onc
 import ctypes
 import mmap
 import os
-import threading
+from bisect import bisect_left
 from functools import cache
 from typing import Final, final
 
@@ -41,42 +41,75 @@ class Block:
         self._arena.free(self.address - self._arena.code, self.size)
 
 
+#: Stretches that are free: (offset, size), in order.
+Holes = tuple[tuple[int, int], ...]
+
+
 @final
 class Arena:
-    """First-fit allocation inside one part of the double mapping."""
+    """First-fit allocation inside one part of the double mapping.
+
+    Blocks are freed wherever Python's collector happens to run, also in the middle of `allocate`,
+    so there is no lock: holes are replaced only if they are still those that were looked at.
+    """
 
     def __init__(self, code: int, data: int, size: int) -> None:
         self.code = code
         self.data = data
         self.size = size
-        self._lock = threading.RLock()
-        self._free: list[tuple[int, int]] = [(0, size)]
+        self._holes: Holes = ((0, size),)
 
     def allocate(self, size: int) -> Block:
         """A block of at least `size` bytes, aligned to a cache line."""
         size = (max(size, 1) + _ALIGN - 1) // _ALIGN * _ALIGN
-        with self._lock:
-            for k, (start, length) in enumerate(self._free):
-                if length >= size:
-                    if length == size:
-                        del self._free[k]
-                    else:
-                        self._free[k] = (start + size, length - size)
-                    return Block(self, start, size)
-        raise Error(f"no room for {size} bytes of machine code")
+        while True:
+            holes = self._holes
+            start, rest = _without(holes, size)
+            # nothing between the test and the assignment lets anyone else run
+            if self._holes is holes:
+                self._holes = rest
+                return Block(self, start, size)
 
     def free(self, offset: int, size: int) -> None:
         """Take a block back (called when the last reference to it goes)."""
-        with self._lock:
-            holes = sorted([*self._free, (offset, size)])
-            merged = [holes[0]]
-            for start, length in holes[1:]:
-                last, room = merged[-1]
-                if last + room == start:
-                    merged[-1] = (last, room + length)
-                else:
-                    merged.append((start, length))
-            self._free = merged
+        while True:
+            holes = self._holes
+            rest = _with(holes, offset, size)
+            if self._holes is holes:
+                self._holes = rest
+                return
+
+    def used(self) -> list[tuple[int, int]]:
+        """The stretches in use: (offset, size)."""
+        found, end = [], 0
+        for start, size in (*self._holes, (self.size, 0)):
+            if start > end:
+                found.append((end, start - end))
+            end = start + size
+        return found
+
+
+def _without(holes: Holes, size: int) -> tuple[int, Holes]:
+    """Take `size` bytes out of the first hole that has so many: where, and what is left."""
+    for k, (start, length) in enumerate(holes):
+        if length > size:
+            return start, (*holes[:k], (start + size, length - size), *holes[k + 1 :])
+        if length == size:
+            return start, (*holes[:k], *holes[k + 1 :])
+    raise Error(f"no room for {size} bytes of machine code")
+
+
+def _with(holes: Holes, start: int, size: int) -> Holes:
+    """Add a hole, and join it with those that it touches."""
+    k = bisect_left(holes, (start, size))
+    before, after = holes[:k], holes[k:]
+    if before and sum(before[-1]) == start:
+        start, size = before[-1][0], before[-1][1] + size
+        before = before[:-1]
+    if after and start + size == after[0][0]:
+        size += after[0][1]
+        after = after[1:]
+    return (*before, (start, size), *after)
 
 
 def _map_twice(size: int) -> tuple[int, int]:

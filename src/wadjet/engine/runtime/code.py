@@ -39,6 +39,10 @@ class ModuleCode(ABC):
         """The code to use with these imported functions: itself, unless they make a difference."""
         return self
 
+    def let_pass(self, instance: "Instance") -> None:  # noqa: B027 - interpreted code always does
+        """Let exceptions of host functions through: somebody who might catch them imports from an
+        instance of this module."""
+
     def prepare(self, store: "Store") -> None:  # noqa: B027 - most tiers need nothing
         """Make a store ready for instances of this module, before anything is allocated in it."""
 

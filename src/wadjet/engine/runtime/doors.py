@@ -66,8 +66,10 @@ class Doors:
         key, plain = self._keys.get(type_), _is_plain(type_)
         if key is None:
             key, image = self._build(type_)
-            if (key, plain) not in self._loaded:
-                self._loaded[key, plain] = self._machine.load_own(image)
+            with self._machine.lock:
+                # once there, doors stay where they are
+                if (key, plain) not in self._loaded:
+                    self._loaded[key, plain] = self._machine.load_own(image)
             self._keys[type_] = key
         return self._loaded[key, plain].symbols.get(f"{kind}_{key}", (0, 0))[0]
 

@@ -197,6 +197,10 @@ def func_of(value: object) -> Func | None:
     return found if isinstance(found, Func) else None
 
 
+def _converted(raw: list[int], type_: FuncType, store: "Store") -> list[object]:
+    return [to_python(word, t, store) for word, t in zip(raw, type_.results)]
+
+
 @final
 class Function:
     """A function as Python sees it: called with Python values, checked against its type.
@@ -246,10 +250,18 @@ class Function:
     def __call__(self, *args: object) -> Any:
         """Call it with Python values: TypeError and OverflowError where they do not fit."""
         func = self.__self__
-        type_, store = func.type, func.store
+        type_ = func.type
         func.check_count(len(args))
-        raw = func.call_raw([to_raw(arg, t, store) for arg, t in zip(args, type_.params)])
-        results = [to_python(word, t, store) for word, t in zip(raw, type_.results)]
+        raw = [to_raw(arg, t, func.store) for arg, t in zip(args, type_.params)]
+        store = func.store
+        if not store.native or isinstance(func, HostFunc):
+            results = _converted(func.call_raw(raw), type_, store)
+        else:
+            store.hold()
+            try:
+                results = _converted(func.call_raw(raw), type_, store)
+            finally:
+                store.release()
         if len(results) == 1:
             return results[0]
         return tuple(results) if results else None

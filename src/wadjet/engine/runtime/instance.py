@@ -43,7 +43,8 @@ class Instance:
     def __init__(self, store: "Store", code: ModuleCode, func_imports: list[Func]) -> None:
         """Allocate the VMContext and the VMFuncs; everything else is added afterwards."""
         self.store = store
-        self.code: Final = code
+        #: replaced where it turns out to need other code (see `ModuleCode.let_pass`)
+        self.code = code
         self.valid: Final = code.valid
         self.module: Final = code.valid.module
         self.layout: Final = code.layout

@@ -6,34 +6,37 @@ stopped a guest into exceptions.
 """
 
 import ctypes
+import sys
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
-from wadjet.base.errors import Frame, Interrupted, Timeout, Trap, WasmException
+from wadjet.base.errors import Error, Exhaustion, Frame, Interrupted, Trap, WasmException
 from wadjet.engine.contract.layout import (
-    VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64,
+    MOVED, VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64, suspended,
 )  # fmt: skip
 from wadjet.engine.contract.libcalls import LIBCALLS
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, ACTIVATION_SIZE, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
+    ACTIVATION_FRAMES, ACTIVATION_SIZE, GENERATIONS, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
 )  # fmt: skip
-from wadjet.engine.contract.traps import CODES, failure
+from wadjet.engine.contract.traps import CODES, TrapCode, failure
 from wadjet.engine.gc.holders import all_held
 from wadjet.engine.gc.native import Collector, NativeHeap
+from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.arena import guest_arena, runtime_arena
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
 from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
 from wadjet.engine.runtime.pages import reserve
-from wadjet.engine.runtime.signals import catch_faults
+from wadjet.engine.runtime.signals import Handlers
+from wadjet.engine.runtime.store import store_at
 from wadjet.engine.runtime.tag import Tag
-from wadjet.engine.runtime.threads import new_thread
-from wadjet.engine.runtime.values import to_python
+from wadjet.engine.runtime.threads import Thread
+from wadjet.engine.runtime.values import to_python, to_raw
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
@@ -41,14 +44,20 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.native import NativeCode
     from wadjet.engine.runtime.store import Store
 
-_NAP: Final = 0.0002
+#: How long a thread that waits for a store sleeps between two looks, at first and at most.
+_NAP: Final = 0.0001
+_LONG_NAP: Final = 0.005
 #: Address space has room for fewer guarded memories than this.
 _MOST_REGIONS: Final = 1 << 15
 
 
 @final
 class Machine:
-    """See the module. `symbols` holds the addresses of the runtime's own code."""
+    """See the module. `symbols` holds the addresses of the runtime's own code.
+
+    It is never freed: threads may be in guests while the interpreter shuts down. `lock` is held
+    while code is placed or its addresses are written anywhere; who holds it takes no other.
+    """
 
     def __init__(
         self, glue: bytes, platform: Platform, arch: str,
@@ -67,16 +76,17 @@ class Machine:
         self._codes: WeakSet[NativeCode] = WeakSet()
         self._guarded: WeakSet[Memory] = WeakSet()
         self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
-        self._stores: WeakValueDictionary[int, Store] = WeakValueDictionary()
         #: start address of each piece of code → (its end, whose it is, function index)
         self._starts: list[int] = []
         self._pieces: dict[int, tuple[int, ref[NativeCode], int]] = {}
-        self._lock = threading.RLock()
+        #: the addresses of code that is gone, with whose it was
+        self._gone: list[tuple[list[int], ref[NativeCode]]] = []
+        self.lock: Final = threading.RLock()
         self._build_collector = collector
         self._collector: Collector | None = None
-        self.metronome: Final = Metronome(platform.tick, self._on_sample)
+        #: what machine code refers to
+        self._kept: list[object] = []
         self._callbacks: list[Callable[[int, int, int], int]] = []
-        self._key = self._make_key()
         self._set("code_low", self.arena.code)
         self._set("code_high", self.arena.code + self.arena.size)
         self._set("regions", self._regions.address)
@@ -84,16 +94,19 @@ class Machine:
         self._answer("on_wait", self._on_wait)
         self._answer("on_fail", self._on_fail)
         self._answer("on_thrown", self._on_thrown)
+        self._answer("on_raised", self._on_raised)
         self._answer("on_libcall", self._on_libcall)
         self._answer("on_host", self._on_host)
         self._answer("on_compile", self._on_compile)
+        self._set("wasm_exception", id(WasmException))
         self._glue = load(glue, self.resolve, self._own)
         self.symbols: Final = {name: at for name, (at, _) in self._glue.symbols.items()}
         self._thread = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self.symbols["wj_thread"])
-        old = catch_faults(platform, self.symbols["wj_on_fault"])
-        self._set("old_segv", old[0])
-        self._set("old_bus", old[1])
-        self.metronome.install(self.symbols["wj_on_tick"])
+        self._key = self._make_key(self.symbols["wj_gone"])
+        faults = [self.symbols[f"wj_on_fault_{k}"] for k in range(GENERATIONS)]
+        self.handlers: Final = Handlers(platform, faults, self.symbols["wj_on_tick"], self._set)
+        self.metronome: Final = Metronome(self.symbols, self._on_sample, self.handlers.keep)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     # --- setting up --------------------------------------------------------------------------
 
@@ -105,31 +118,34 @@ class Machine:
         self._callbacks.append(body)
         self._set(name, id(body))
 
-    def _make_key(self) -> int:
+    def _make_key(self, end: int) -> int:
+        """The pthread key of each thread's VMThread; `end` is called with it when one ends."""
         key = ctypes.c_uint32()
-        if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), None):
+        if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), ctypes.c_void_p(end)):
             raise OSError("no pthread key left")
         self._set("thread_key", key.value)
         return key.value
 
     def load_own(self, image: bytes) -> Loaded:
         """Place code of the runtime itself, which no signal may stop."""
-        return load(image, self.resolve, self._own)
+        with self.lock:
+            return load(image, self.resolve, self._own)
 
     def load(self, image: bytes, symbol: Callable[[str], int | None]) -> Loaded:
         """Place guest code; `symbol` knows the names that the machine does not."""
-        return load(image, lambda name: symbol(name) or self.resolve(name), self.arena)
+        with self.lock:
+            return load(image, lambda name: symbol(name) or self.resolve(name), self.arena)
 
     def want_tails(self) -> None:
         """Somebody makes tail calls: from now on all functions have entries for them."""
-        with self._lock:
+        with self.lock:
             self.tails_wanted = True
             for code in list(self._codes):
                 code.open_tails()
 
     def register(self, code: "NativeCode") -> None:
         """Know a module's code as long as it lives."""
-        with self._lock:
+        with self.lock:
             self._codes.add(code)
             if self.tails_wanted:
                 code.open_tails()
@@ -152,56 +168,67 @@ class Machine:
     def adopt(self, instance: "Instance") -> None:
         """Know an instance by the number in its context; let its memories fault."""
         self._instances[instance.id] = instance
-        self._stores[instance.store.address] = instance.store
         for memory in instance.memories:
-            self.guard(memory)
+            if memory.guarded:
+                self.guard(memory)
+        self.handlers.keep()
         if instance.store.limits.seconds is not None:
             self.metronome.watch(instance.store)
 
     def guard(self, memory: "Memory") -> None:
-        """Faults inside this memory's reservation are the guest's doing from now on."""
-        with self._lock:
+        """Faults inside this memory's reservation are the guest's doing from now on. Exhaustion
+        where there are too many memories."""
+        with self.lock:
             if memory in self._guarded:
                 return
-            self._guarded.add(memory)
             if self._free_regions:
                 slot = self._free_regions.pop()
-            else:
+            elif self._region_count < _MOST_REGIONS:
                 slot = self._regions.address + 16 * self._region_count
                 self._region_count += 1
-                assert self._region_count < _MOST_REGIONS
+            else:
+                raise failure(TrapCode.OUT_OF_MEMORY, f"more than {_MOST_REGIONS} memories")
+            self._guarded.add(memory)
+            # the handler may look at any time: an end of 0 is behind no address
             store64(slot, memory.base)
             store64(slot + 8, memory.base + VM_MEMORY.read(memory.address, "reserved"))
             self._set("region_count", self._region_count)
         finalize(memory, self._forget_region, slot).atexit = False
 
     def _forget_region(self, slot: int) -> None:
+        # no lock: this may be called anywhere, also while the lock is held
         store64(slot + 8, 0)
         store64(slot, 0)
         self._free_regions.append(slot)
 
-    def register_code(self, address: int, size: int, code: "NativeCode", index: int) -> None:
+    def register_code(self, address: int, size: int, code: "ref[NativeCode]", index: int) -> None:
         """Remember whose code lies where, for backtraces."""
-        with self._lock:
+        with self.lock:
+            while self._gone:
+                self._forget(*self._gone.pop())
             if address not in self._pieces:
-                self._starts.insert(bisect_right(self._starts, address), address)
-            self._pieces[address] = (address + size, ref(code), index)
+                insort(self._starts, address)
+            self._pieces[address] = (address + size, code, index)
 
-    def forget_code(self, addresses: list[int]) -> None:
-        """The code at these addresses is gone."""
-        with self._lock:
-            gone = set(addresses)
-            self._starts = [a for a in self._starts if a not in gone]
-            for address in addresses:
-                self._pieces.pop(address, None)
+    def forget_code(self, addresses: list[int], code: "ref[NativeCode]") -> None:
+        """The code at these addresses will be gone. (Only noted, since this is called anywhere.)"""
+        self._gone.append((addresses, code))
+
+    def _forget(self, addresses: list[int], code: "ref[NativeCode]") -> None:
+        # others may have taken the place meanwhile
+        gone = {a for a in addresses if a in self._pieces and self._pieces[a][1] is code}
+        self._starts = [a for a in self._starts if a not in gone]
+        for address in gone:
+            del self._pieces[address]
 
     def function_at(self, pc: int) -> "tuple[NativeCode, int] | None":
         """The module and the index of the guest function that this program counter is in."""
-        with self._lock:
-            k = bisect_right(self._starts, pc) - 1
+        with self.lock:
+            starts = self._starts
+            k = bisect_right(starts, pc) - 1
             if k < 0:
                 return None
-            end, owner, index = self._pieces[self._starts[k]]
+            end, owner, index = self._pieces[starts[k]]
         code = owner()
         return None if pc >= end or code is None else (code, index)
 
@@ -224,12 +251,14 @@ class Machine:
 
     def new_heap(self, store: "Store") -> NativeHeap:
         """A heap that machine code can allocate in."""
-        if self._collector is None:
+        collector = self._collector
+        if collector is None:
             image, functions = self._build_collector()
-            loaded = self.load_own(image)
-            at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
-            self._code = loaded
-            self._collector = Collector(self.symbols["wj_mark"], **at)
+            with self.lock:
+                loaded = self.load_own(image)
+                at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
+                self._kept.append(loaded)
+                collector = self._collector = Collector(self.symbols["wj_mark"], **at)
         weak = ref(store)
 
         def roots() -> tuple[int, list[int]]:
@@ -237,7 +266,7 @@ class Machine:
             words = [] if owner is None else [*all_held(), *owner.referred()]
             return self._stack_end(), words
 
-        return NativeHeap(store.budget.take, store.budget.give, reserve, self._collector, roots)
+        return NativeHeap(store.budget.take, store.budget.give, reserve, collector, roots)
 
     def _stack_end(self) -> int:
         """Where the stack that guests of this thread use ends; 0 outside of all guests."""
@@ -249,16 +278,22 @@ class Machine:
 
     # --- answers to machine code ---------------------------------------------------------------
 
-    def _on_thread(self, _context: int, _number: int, _buffer: int) -> int:
-        thread = new_thread(self._key)
-        if threading.current_thread() is threading.main_thread():
-            self._set("main_thread", thread.address)
+    def _on_thread(self, _context: int, _number: int, here: int) -> int:
+        thread = Thread(self._key, here)
         self.metronome.add(thread)
+        if thread.ident == threading.main_thread().ident:
+            self._set("main_thread", thread.address)
         return 0
 
     def _on_wait(self, store: int, _number: int, _buffer: int) -> int:
-        while VM_STORE.read(store, "owner"):
-            time.sleep(_NAP)
+        me, nap = threading.get_ident(), _NAP
+        while (owner := VM_STORE.read(store, "owner")) not in (0, MOVED):
+            if owner == suspended(me):
+                raise Error("a signal handler cannot call into the store that it has interrupted")
+            time.sleep(nap)
+            nap = min(2 * nap, _LONG_NAP)
+        if owner == MOVED:
+            time.sleep(nap)  # until the context says where to
         return 0
 
     def _on_fail(self, activation: int, _number: int, _buffer: int) -> int:
@@ -270,36 +305,55 @@ class Machine:
     def _frames(self, activation: int) -> list[Frame]:
         count = VM_ACTIVATION.read(activation, "frame_count")
         start = activation + ACTIVATION_FRAMES
-        found = [self.frame_at(load64(start + 8 * k) - (k > 0)) for k in range(count)]
+        found = [self.frame_at(load64(start + 8 * k)) for k in range(count)]
         return [frame for frame in found if frame is not None]
 
     def instance_of(self, context: int) -> "Instance":
         """The instance with this VMContext."""
         return self._instances[VM_CONTEXT.read(context, "instance")]
 
-    def _on_thrown(self, address: int, _number: int, _buffer: int) -> int:
-        store = self._stores[address].current()
-        heap = store.heap
-        assert isinstance(heap, NativeHeap), "what throws has a native heap"
-        word = VM_STORE.read(address, "exception")
-        VM_STORE.write(address, "exception", 0)
+    def _on_thrown(self, address: int, word: int, _buffer: int) -> int:
+        store = store_at(address)
+        heap = _native(store.heap)
+        raised, heap.raised = heap.raised, None
+        if raised is not None and raised[0] == word:
+            raise raised[1]  # it came from Python
         tag = heap.tag_of(word)
         assert isinstance(tag, Tag), "vm_tag was given a Tag"
         raw = zip(heap.payload(word, tag.type), tag.type.params)
         raise WasmException(tag, tuple(to_python(v, t, store) for v, t in raw))
+
+    def _on_raised(self, host: int, pc: int, exception: int) -> int:
+        """A host function raised a WasmException: let the guest that called it have it, if its code
+        looks for exceptions. (Who is called by Python directly does.)"""
+        found = self.function_at(pc)
+        error: WasmException = ctypes.cast(exception, ctypes.py_object).value
+        tag, payload = error.tag, error.payload
+        if (found is not None and not found[0].settings.exceptions) or not isinstance(tag, Tag):
+            return 0
+        store = store_at(VM_HOST_FUNC.read(host, "store"))
+        params = tag.type.params
+        if len(payload) != len(params):
+            raise TypeError(f"{tag!r} carries {len(params)} values, not {payload!r}") from error
+        raw = [to_raw(value, t, store) for value, t in zip(payload, params)]
+        heap = _native(store.heap)
+        word = heap.new_exception(heap.vm_tag(tag.id, tag.type, tag), tag.type, raw)
+        heap.raised = word, error
+        VM_STORE.write(store.address, "exception", word)
+        return 1
 
     def _on_libcall(self, context: int, number: int, buffer: int) -> int:
         row = LIBCALLS[number]
         args = [load64(buffer + 8 * k) for k in range(row.arity)]
         try:
             store64(buffer, BODIES[number](self.instance_of(context), *args))
-        except (Trap, Timeout, Interrupted) as trap:
+        except (Trap, Exhaustion, Interrupted) as trap:
             # machine code raises it again, and so records where
-            return CODES[trap.message]
+            return CODES[trap.message.partition(":")[0]]
         return 0
 
     def _on_host(self, host: int, _number: int, buffer: int) -> int:
-        store = self._stores[VM_HOST_FUNC.read(host, "store")]
+        store = store_at(VM_HOST_FUNC.read(host, "store"))
         call_host(store.host_at(host), buffer)
         return 0
 
@@ -308,3 +362,23 @@ class Machine:
         code = instance.code
         store64(buffer, code.compile_slot(slot))  # type: ignore[attr-defined]  # only native code has lazy stubs
         return 0
+
+
+def unsupported() -> str:
+    """What keeps this process from running machine code, to be read after "no native code"; ""
+    where nothing does."""
+    if sys.platform != "linux":
+        return "on this system"
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return "without the GIL"
+    api = ctypes.pythonapi
+    api.PyInterpreterState_Get.restype = ctypes.c_void_p
+    api.PyInterpreterState_Main.restype = ctypes.c_void_p
+    if api.PyInterpreterState_Get() != api.PyInterpreterState_Main():
+        return "in subinterpreters"
+    return ""
+
+
+def _native(heap: ObjectHeap) -> NativeHeap:
+    assert isinstance(heap, NativeHeap), "machine code has a native heap"
+    return heap

@@ -2,117 +2,136 @@
 
 Guest code contains no polls. A signal interrupts it instead, and its handler (`wj_on_tick`) stops
 the guest if its time is over, or lets Python look at pending signals, so that Ctrl-C works as it
-does in Python code. Threads that come and go quickly are never tapped.
+does in Python code. Threads that come and go quickly are never tapped, nor are those in which a
+host function runs.
 """
 
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakValueDictionary
 
-from wadjet.engine.contract.layout import VM_STORE, Block
-from wadjet.engine.contract.machine import VM_ACTIVATION, VM_THREAD
+from wadjet.engine.contract.layout import Block, load64
+from wadjet.engine.contract.machine import VM_THREAD
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.runtime.signals import catch_ticks
+from wadjet.engine.runtime.threads import Thread
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.store import Store
 
+#: Seconds between two beats while a guest runs, or one with a deadline may.
 _PERIOD: Final = 0.01
-#: Without a guest or a deadline in sight, look this seldom.
+#: Otherwise it looks this seldom.
 _IDLE: Final = 0.05
+#: So many stores of one thread, one called from the other, have their deadlines kept.
+_ROOM: Final = 64
 
 
 @final
 class _Watched:
-    """One thread: what it was doing at the last beat."""
+    """A thread, and when each of its present runs was first seen (by serial number)."""
 
-    __slots__ = ("address", "block", "entries", "since", "thread")
+    __slots__ = ("since", "thread")
 
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self.address = block.address
-        self.thread = threading.current_thread()
-        self.entries = -1
-        self.since = 0.0
+    def __init__(self, thread: Thread) -> None:
+        self.thread: Final = thread
+        self.since: dict[int, float] = {}
 
 
 @final
 class Metronome:
-    """Beats as long as there are threads that ever entered a guest."""
+    """Beats from the first entry into a guest on."""
 
-    def __init__(self, signal: int, sampled: Callable[[int], None]) -> None:
-        """`sampled` is told the program counters that taps found."""
-        self._signal = signal
+    def __init__(
+        self, symbols: Mapping[str, int], sampled: Callable[[int], None], kept: Callable[[], None]
+    ) -> None:
+        """`symbols` has the machine code to look at threads with. `sampled` is told the program
+        counters that taps found; `kept` is called at each beat."""
+        word = ctypes.c_int64
+        # these keep the GIL: see `emit.glue`
+        self._look = ctypes.PYFUNCTYPE(word, word, word, word)(symbols["wj_look"])
+        self._stop = ctypes.PYFUNCTYPE(None, word, word, word)(symbols["wj_stop"])
+        self._tap = ctypes.PYFUNCTYPE(None, word)(symbols["wj_tap"])
         self._sampled = sampled
+        self._kept = kept
+        self._runs = Block(16 * _ROOM)
         self._threads: list[_Watched] = []
         self._limited: WeakValueDictionary[int, Store] = WeakValueDictionary()
-        self._started = False
+        self._lock = threading.RLock()
+        self._beating = False
         self._hurry = threading.Event()
-        # PyDLL: the GIL is held, so that the thread cannot end between look and tap
-        self._kill = ctypes.PyDLL(None).pthread_kill
-        self._kill.argtypes = [ctypes.c_ulong, ctypes.c_int]
 
-    def install(self, handler: int) -> None:
-        """Handle the signal."""
-        catch_ticks(self._signal, handler)
-
-    def add(self, block: Block) -> None:
-        """Watch the calling thread, whose VMThread this is; keep it while the thread lives."""
-        self._threads.append(_Watched(block))
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._run, name="wadjet-metronome", daemon=True).start()
+    def add(self, thread: Thread) -> None:
+        """Watch the calling thread while it lives. RuntimeError where no thread can be started."""
+        with self._lock:
+            if not self._beating:
+                threading.Thread(target=self._run, name="wadjet-metronome", daemon=True).start()
+                self._beating = True
+        self._threads.append(_Watched(thread))
 
     def watch(self, store: "Store") -> None:
         """End guests of this store when their time is over."""
         self._limited[store.address] = store
         self._hurry.set()
 
+    def forked(self) -> None:
+        """In a child process: only the calling thread exists."""
+        self._lock = threading.RLock()
+        self._hurry = threading.Event()
+        self._beating = False
+        me = threading.get_ident()
+        mine = [watched.thread for watched in self._threads if watched.thread.ident == me]
+        self._threads = []
+        for thread in mine:
+            self.add(thread)
+
     def _run(self) -> None:
         while True:
-            busy = self._beat()
-            if busy or self._limited:
-                time.sleep(_PERIOD)
+            self._kept()
+            wait = self._beat()
+            if wait <= _PERIOD:
+                time.sleep(wait)
             else:
                 self._hurry.clear()
-                self._hurry.wait(_IDLE)
+                self._hurry.wait(wait)
 
-    def _beat(self) -> bool:
-        """Look at every thread once; whether any is in a guest."""
-        busy = False
+    def _beat(self) -> float:
+        """Look at every thread once; seconds until the next look."""
+        wait = _PERIOD if self._limited else _IDLE
         now = time.monotonic()
         for watched in self._threads[:]:
-            if not watched.thread.is_alive():
+            address = watched.thread.address
+            count = self._look(address, self._runs.address, _ROOM)
+            if count < 0:
                 self._threads.remove(watched)
-                continue
-            sample = VM_THREAD.read(watched.address, "sample")
+            elif count == 0:
+                watched.since.clear()
+            else:
+                wait = min(wait, _PERIOD, self._attend(watched, count, now))
+            sample = 0 if count < 0 else VM_THREAD.read(address, "sample")
             if sample:
-                VM_THREAD.write(watched.address, "sample", 0)
+                VM_THREAD.write(address, "sample", 0)
                 self._sampled(sample)
-            activation = VM_THREAD.read(watched.address, "activation")
-            if not activation:
-                watched.entries = -1
-                continue
-            busy = True
-            outermost = self._outermost(activation)
-            if outermost != watched.entries:
-                watched.entries, watched.since = outermost, now
-                continue
-            self._check_time(VM_ACTIVATION.read(activation, "store"), now - watched.since)
-            self._kill(VM_THREAD.read(watched.address, "pthread"), self._signal)
-        return busy
+        return wait
 
-    def _outermost(self, activation: int) -> int:
-        """What tells one outermost entry of a thread from the next."""
-        while previous := VM_ACTIVATION.read(activation, "previous"):
-            activation = previous
-        return VM_ACTIVATION.read(activation, "serial")
-
-    def _check_time(self, address: int, elapsed: float) -> None:
-        store = self._limited.get(address)
-        if store is not None and store.limits.seconds is not None:
-            if elapsed >= store.limits.seconds:
-                VM_STORE.write(address, "interrupt", TrapCode.TIMEOUT)
+    def _attend(self, watched: _Watched, count: int, now: float) -> float:
+        """A thread that is in guests of `count` stores: seconds until the first of them must end."""
+        at, address = self._runs.address, watched.thread.address
+        runs = [(load64(at + 16 * k), load64(at + 16 * k + 8)) for k in range(count)]
+        before = watched.since
+        watched.since = {serial: before.get(serial, now) for serial, _ in runs}
+        rest = _PERIOD
+        for serial, store_address in runs:
+            store = self._limited.get(store_address)
+            if store is None or store.limits.seconds is None:
+                continue
+            left = watched.since[serial] + store.limits.seconds - now
+            if left <= 0:
+                self._stop(address, serial, TrapCode.TIMEOUT)
+            else:
+                rest = min(rest, left)
+        if runs[-1][0] in before:
+            self._tap(address)
+        return rest

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from wadjet.core.types import I32
 from wadjet.core.validate import ValidModule
@@ -45,7 +45,7 @@ class NativeCode(ModuleCode):
         if valid.module.tag_types() or self.escapes:
             settings = replace(settings, exceptions=True)
         self.settings: Final = settings
-        self._catching: NativeCode | None = self if settings.exceptions else None
+        self._catching: NativeCode | None = None
         self.machine: Final = machine
         self.doors: Final = doors
         self._imports = self.layout.func_imports
@@ -57,18 +57,40 @@ class NativeCode(ModuleCode):
         self._tailed: set[int] = set()
         self._pieces: list[Loaded] = []
         self._instances: WeakSet[Instance] = WeakSet()
+        #: held while a function of this module is compiled
         self._lock = threading.RLock()
+        self._me: ref[NativeCode] = ref(self)
         self._tail_block: Block | None = None
         self._tails = self._slots[:0]
         machine.register(self)
 
     def linked(self, imports: "Sequence[Func]") -> ModuleCode:
-        """Where guest functions are imported, exceptions may come from them."""
-        if self._catching is None and any(isinstance(f, WasmFunc) for f in imports):
-            self._catching = self.variant(replace(self.settings, exceptions=True))
-        if self._catching is not None and any(isinstance(f, WasmFunc) for f in imports):
+        """Where guest functions are imported, exceptions may come from them: also from host
+        functions that theirs call, so those modules must let exceptions pass as well."""
+        guests = [f.instance for f in imports if isinstance(f, WasmFunc)]
+        for instance in guests:
+            instance.code.let_pass(instance)
+        return self._catcher() if guests else self
+
+    def _catcher(self) -> "NativeCode":
+        """The same module with an eye on exceptions after each call."""
+        if self.settings.exceptions:
+            return self
+        with self._lock:
+            if self._catching is None:
+                self._catching = self.variant(replace(self.settings, exceptions=True))
             return self._catching
-        return self
+
+    def let_pass(self, instance: "Instance") -> None:
+        """The functions it defines throw none, but those it imports may."""
+        if self.settings.exceptions or not instance.func_imports:
+            return
+        code = self._catcher()
+        with self.machine.lock:
+            self._instances.discard(instance)
+            code.fill(instance)
+        instance.store.pin(self)  # threads may be in it
+        instance.code = code
 
     @abstractmethod
     def variant(self, settings: Settings) -> "NativeCode":
@@ -95,7 +117,7 @@ class NativeCode(ModuleCode):
 
     def open_tails(self) -> None:
         """Have entries for tail calls (they are numbered after the ordinary ones)."""
-        with self._lock:
+        with self.machine.lock:
             if self._tail_block is None:
                 self._tail_block, self._tails = self._make_slots(self._count)
                 for instance in self._instances:
@@ -139,9 +161,7 @@ class NativeCode(ModuleCode):
 
     def replace(self, image: bytes) -> None:
         """Use better code for functions that have some already."""
-        loaded = self.machine.load(image, self._symbol)
-        with self._lock:
-            self._place(loaded)
+        self._place(self.machine.load(image, self._symbol))
 
     def heat(self, index: int) -> None:
         """A sample found a function (the index counts imports first) running."""
@@ -149,23 +169,25 @@ class NativeCode(ModuleCode):
     def _place(self, loaded: Loaded) -> None:
         """Let everyone call what was loaded from now on."""
         self._pieces.append(loaded)
-        for name, (address, size) in loaded.symbols.items():
-            if name[0] not in "ft" or not name[1:].isdigit():
-                continue
-            index = int(name[1:])
-            slot = index - self._imports
-            self.machine.register_code(address, size, self, index)
-            if not loaded.is_global(name):
-                continue  # a copy, to be inlined
-            if name[0] == "t":
-                self._tailed.add(index)
-                self.machine.want_tails()
-                self._tails[slot] = address
-                self._patch(slot, "tail", address)
-            else:
-                self._slots[slot] = address
-                self._done[slot] = 1
-                self._patch(slot, "code", address)
+        with self.machine.lock:
+            for name, (address, size) in loaded.symbols.items():
+                if name[0] in "ft" and name[1:].isdigit():
+                    index = int(name[1:])
+                    self.machine.register_code(address, size, self._me, index)
+                    if loaded.is_global(name):  # not a copy, to be inlined
+                        self._publish(index, name[0] == "t", address)
+
+    def _publish(self, index: int, tail: bool, address: int) -> None:
+        slot = index - self._imports
+        if tail:
+            self._tailed.add(index)
+            self.machine.want_tails()
+            self._tails[slot] = address
+            self._patch(slot, "tail", address)
+        else:
+            self._slots[slot] = address
+            self._done[slot] = 1
+            self._patch(slot, "code", address)
 
     def _patch(self, slot: int, member: str, address: int) -> None:
         """Tell the VMFuncs of all instances."""
@@ -177,13 +199,17 @@ class NativeCode(ModuleCode):
         for index, memory in enumerate(instance.memories):
             if self.wants_guard(index) and not memory.guarded:
                 raise failure(TrapCode.OUT_OF_MEMORY, "no address space for a guarded memory")
-        with self._lock:
+        self.fill(instance)
+        self._fill_objects(instance)
+        self.machine.adopt(instance)
+
+    def fill(self, instance: "Instance") -> None:
+        """Give the VMFuncs of an instance their code, now and whenever there is better."""
+        with self.machine.lock:
             self._instances.add(instance)
             instance.vmfuncs[:: VM_FUNC.size // WORD] = self._slots
             if self._tail_block is not None:
                 self._fill_tails(instance)
-        self._fill_objects(instance)
-        self.machine.adopt(instance)
 
     def prepare(self, store: "Store") -> None:
         """Host functions need machine code, objects a heap that machine code can allocate in."""
@@ -221,6 +247,5 @@ class NativeCode(ModuleCode):
 
     def __del__(self) -> None:
         if hasattr(self, "_pieces"):
-            self.machine.forget_code(
-                [a for piece in self._pieces for a, _ in piece.symbols.values()]
-            )
+            addresses = [a for piece in self._pieces for a, _ in piece.symbols.values()]
+            self.machine.forget_code(addresses, self._me)

@@ -1,14 +1,28 @@
-"""Installing the emitted signal handlers (the handlers themselves are in `emit.glue`)."""
+"""Installing the emitted signal handlers (the handlers themselves are in `emit.handlers`).
+
+Others install handlers too, before us and after us: faulthandler, applications. Ours pass on what
+is not theirs, and are put back where somebody replaced them.
+
+A handler for faults that was put over ours restores ours when it gives up (faulthandler does so
+when it is disabled, and before it ends the process). If ours passed faults on to it still, the two
+would call each other for ever. Hence generations: each address that faults are handled at passes
+on to one handler only, the one that was there before it was installed.
+"""
 
 import ctypes
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, final
 
-from wadjet.engine.contract.machine import Platform
+from wadjet.engine.contract.machine import GENERATIONS, Platform
 
 _SA_SIGINFO: Final = 4
 _SA_ONSTACK: Final = 0x08000000
 _SA_RESTART: Final = 0x10000000
 _SA_NODEFER: Final = 0x40000000
+#: No signal is blocked while a fault is handled, because the handler leaves by longjmp.
+_FAULT: Final = _SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER
+#: Not on the alternate stack: Python may run in the handler.
+_TICK: Final = _SA_SIGINFO | _SA_NODEFER | _SA_RESTART
 
 
 class _Action(ctypes.Structure):
@@ -22,33 +36,59 @@ class _Action(ctypes.Structure):
     )
 
 
-def _install(signal: int, handler: int, flags: int) -> int:
-    """Set a handler; the one before, 0 for the default."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    new, old = _Action(), _Action()
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def _install(signal: int, handler: int, flags: int) -> None:
+    """Set a handler."""
+    new = _Action()
     new.handler, new.flags = handler, flags
-    if libc.sigaction(signal, ctypes.byref(new), ctypes.byref(old)):
+    if _libc.sigaction(signal, ctypes.byref(new), None):
         raise OSError(ctypes.get_errno(), f"cannot handle signal {signal}")
-    return old.handler or 0
 
 
 def installed(signal: int) -> int:
     """The present handler of a signal, 0 for the default."""
     old = _Action()
-    ctypes.CDLL(None).sigaction(signal, None, ctypes.byref(old))
+    _libc.sigaction(signal, None, ctypes.byref(old))
     return old.handler or 0
 
 
-def catch_faults(platform: Platform, handler: int) -> tuple[int, int]:
-    """Handle memory faults; the handlers of SIGSEGV and SIGBUS that were there before.
+@final
+class Handlers:
+    """The handlers of this process."""
 
-    No signal is blocked while the handler runs, because it leaves by longjmp.
-    """
-    flags = _SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER
-    segv = _install(platform.segv, handler, flags)
-    return segv, _install(platform.bus, handler, flags)
+    def __init__(
+        self, platform: Platform, faults: Sequence[int], tick: int, tell: Callable[[str, int], None]
+    ) -> None:
+        """Addresses of machine code: a handler of faults for each generation, and that of the
+        metronome's signal. `tell` sets members of VMRuntime."""
+        assert len(faults) == GENERATIONS
+        self._platform = platform
+        self._faults: Final = list(faults)
+        self._tick: Final = tick
+        self._tell = tell
+        #: signal → the handlers that each generation in use passes on to
+        self._before: dict[int, list[int]] = {platform.segv: [], platform.bus: []}
+        self.keep()
 
+    def keep(self) -> None:
+        """Put them (back) in place."""
+        self._keep_faults("segv", self._platform.segv)
+        self._keep_faults("bus", self._platform.bus)
+        present = installed(self._platform.tick)
+        if present != self._tick:
+            self._tell("old_tick", present)
+            _install(self._platform.tick, self._tick, _TICK)
 
-def catch_ticks(signal: int, handler: int) -> None:
-    """Handle the metronome's signal. Not on the alternate stack: Python may run in the handler."""
-    _install(signal, handler, _SA_SIGINFO | _SA_NODEFER | _SA_RESTART)
+    def _keep_faults(self, name: str, signal: int) -> None:
+        present = installed(signal)
+        if present in self._faults:
+            return
+        before = self._before[signal]
+        if present not in before:
+            # beyond the last generation, the handler before it is forgotten
+            del before[GENERATIONS - 1 :]
+            before.append(present)
+            self._tell(f"old_{name}_{len(before) - 1}", present)
+        _install(signal, self._faults[before.index(present)], _FAULT)

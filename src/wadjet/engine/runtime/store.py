@@ -1,5 +1,6 @@
 """The noun store (spec 4.2.3): what a group of instances shares, and who may be inside it."""
 
+import ctypes
 import itertools
 import threading
 import time
@@ -7,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
-from wadjet.base.errors import Unlinkable
+from wadjet.base.errors import Error, Unlinkable
 from wadjet.core.types import ArrayType, DefType, StructType
-from wadjet.engine.contract.layout import VM_FUNC, VM_STORE, Block
+from wadjet.engine.contract.layout import MOVED, VM_FUNC, VM_STORE, Block, suspended
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.func import HostFunc
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
 #: numbers of host references, never used twice in the process so that stores can unite
 _handles: Final = itertools.count(1)
-_uniting: Final = threading.Lock()
+_uniting: Final = threading.RLock()
+#: VMStore → store
+_stores: "Final[WeakValueDictionary[int, Store]]" = WeakValueDictionary()
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
 _NAP: Final = 0.00005
 _LONG_NAP: Final = 0.005
@@ -47,8 +50,8 @@ class Store:
     """
 
     __slots__ = (
-        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_native", "_objects",
-        "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit",
+        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_native", "_objects",
+        "_owner", "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit",
         "limits", "make_heap",
     )  # fmt: skip
 
@@ -69,6 +72,9 @@ class Store:
         self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
+        _stores[self.address] = self
+        self._owner: Final = self._word("owner")
+        self._interrupt: Final = self._word("interrupt")
         fuel = self.limits.fuel
         VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
         VM_STORE.write(self.address, "stack_size", self.limits.stack)
@@ -85,6 +91,16 @@ class Store:
         self.make_heap: Callable[[Store], ObjectHeap] = _python_heap
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
+
+    def _word(self, name: str) -> ctypes.c_uint64:
+        """A word of the VMStore that can be compared and set without anybody coming between: as
+        long as there is no call, only this thread runs Python code."""
+        return ctypes.c_uint64.from_address(self.address + VM_STORE[name])
+
+    @property
+    def native(self) -> bool:
+        """Whether its instances are machine code."""
+        return bool(self.current()._native)
 
     @property
     def heap(self) -> ObjectHeap:
@@ -105,14 +121,23 @@ class Store:
 
     def absorb(self, other: "Store") -> None:
         """Take over all that lives in an idle implicit store."""
-        if VM_STORE.read(other.address, "owner"):
+        owner = other._owner
+        if owner.value != 0:
             raise Unlinkable("an import belongs to a store that is running")
-        if other._native is not None:
-            self.settle(other._native)
-        if self._heap is None:
-            self._heap = other._heap
-        elif other._heap is not None:
-            self._heap.join(other._heap)
+        owner.value = MOVED
+        try:
+            if other._native is not None:
+                self.settle(other._native)
+            if self._heap is None:
+                self._heap = other._heap
+            elif other._heap is not None:
+                self._heap.join(other._heap)
+        except Unlinkable:
+            owner.value = 0
+            raise
+        self._adopt_all(other)
+
+    def _adopt_all(self, other: "Store") -> None:
         for context, owner in list(other._owners.items()):
             self._owners[context] = owner
             owner.move(self)
@@ -225,42 +250,75 @@ class Store:
 
     # -- entering -------------------------------------------------------------------------------
 
-    def enter(self) -> None:
-        """Begin to run guest code in this thread; waits while another thread is inside."""
-        address = self.current().address
-        me = threading.get_ident()
-        nap = _NAP
-        while (owner := VM_STORE.read(address, "owner")) != me:
-            if owner == 0:
-                VM_STORE.write(address, "owner", me)
-                break
+    def _acquire(self) -> "Store":
+        """Make this thread the one that is inside, and wait while another is. The store it then is
+        in: this one may have become part of another meanwhile."""
+        me, nap = threading.get_ident(), _NAP
+        while True:
+            store = self.current()
+            owner = store._owner
+            if owner.value == 0:
+                owner.value = me
+                return store
+            if owner.value == me:
+                return store
+            if owner.value == suspended(me):
+                raise Error("a signal handler cannot enter the store that it has interrupted")
             time.sleep(nap)
             nap = min(nap * 2, _LONG_NAP)
-            address = self.current().address
-        depth = VM_STORE.read(address, "depth")
-        VM_STORE.write(address, "depth", depth + 1)
-        seconds = self.limits.seconds
-        if depth == 0 and seconds is not None:
-            self._alarm = threading.Timer(seconds, self.interrupt, (TrapCode.TIMEOUT,))
-            self._alarm.daemon = True
-            self._alarm.start()
+
+    def hold(self) -> None:
+        """Keep other threads out until `release`: what runs there might collect objects whose words
+        are on their way. Waits while another thread is inside."""
+        address = self._acquire().address
+        VM_STORE.write(address, "depth", VM_STORE.read(address, "depth") + 1)
+
+    def release(self) -> None:
+        """End what `hold` began."""
+        store = self.current()
+        depth = VM_STORE.read(store.address, "depth") - 1
+        VM_STORE.write(store.address, "depth", depth)
+        if depth == 0:
+            store._owner.value = 0
+
+    def enter(self) -> None:
+        """Begin to run interpreted code in this thread; waits while another thread is inside."""
+        self.hold()
+        store = self.current()
+        seconds = store.limits.seconds
+        if VM_STORE.read(store.address, "depth") == 1:
+            store._interrupt.value = 0
+            if seconds is not None:
+                store._alarm = alarm = threading.Timer(seconds, store._time_over)
+                alarm.daemon = True
+                alarm.start()
 
     def leave(self) -> None:
         """End what `enter` began."""
-        address = self.current().address
-        depth = VM_STORE.read(address, "depth") - 1
-        VM_STORE.write(address, "depth", depth)
-        if depth == 0:
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
-                VM_STORE.write(address, "interrupt", 0)
-            VM_STORE.write(address, "owner", 0)
+        store = self.current()
+        if VM_STORE.read(store.address, "depth") == 1 and store._alarm is not None:
+            store._alarm.cancel()
+            store._alarm = None
+            store._interrupt.value = 0
+        self.release()
+
+    def _time_over(self) -> None:
+        me = threading.current_thread()
+        # an alarm may come too late, when another run has begun
+        if self._alarm is me:
+            self._interrupt.value = TrapCode.TIMEOUT
 
     def interrupt(self, code: int = TrapCode.INTERRUPTED) -> None:
         """Ask the guest that another thread runs here to stop: its call raises `Interrupted`, or
         what the `TrapCode` says. 0 takes it back. Asking an idle store may do nothing."""
-        VM_STORE.write(self.current().address, "interrupt", code)
+        address = self.current().address
+        VM_STORE.write(address, "until", 0)
+        VM_STORE.write(address, "interrupt", code)
+
+
+def store_at(address: int) -> Store:
+    """The store with this VMStore; what it has become part of, if it has."""
+    return _stores[address].current()
 
 
 def unite(stores: Iterable[Store]) -> Store:

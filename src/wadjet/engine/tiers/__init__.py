@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 TIERS: Final = ("auto", "interpreter", "optimizing")
 
 
+def _has_native() -> bool:
+    """Whether this machine and this interpreter can run machine code."""
+    if find_spec("llvmlite") is None:
+        return False
+    from wadjet.engine.runtime.machine import unsupported
+
+    return not unsupported()
+
+
 def compile_module(valid: "ValidModule", tier: str = "auto") -> "ModuleCode":
     """A module's code in a tier. Tiers are imported when first asked for."""
     if tier not in TIERS:
@@ -21,7 +30,7 @@ def compile_module(valid: "ValidModule", tier: str = "auto") -> "ModuleCode":
         from wadjet.engine.tiers.optimizing import OptimizingCode
 
         return OptimizingCode(valid)
-    if tier == "auto" and find_spec("llvmlite") is not None:
+    if tier == "auto" and _has_native():
         from wadjet.engine.tiers.auto import AutoCode
 
         return AutoCode(valid)

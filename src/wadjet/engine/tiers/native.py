@@ -1,6 +1,8 @@
 """The native machine of this process, put together: compiler above, runtime below."""
 
+import threading
 from functools import cache
+from typing import Final
 
 from wadjet.base.errors import Error
 from wadjet.core.text import parse
@@ -16,12 +18,22 @@ from wadjet.engine.gc.collector import TEXT
 from wadjet.engine.llvm.compile import compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.doors import Doors
-from wadjet.engine.runtime.machine import Machine
+from wadjet.engine.runtime.machine import Machine, unsupported
+
+_making: Final = threading.RLock()
+
+
+def native_machine() -> tuple[Machine, Doors]:
+    """The machine and its doors; Error where this platform or interpreter has no native tier."""
+    with _making:
+        return _native_machine()
 
 
 @cache
-def native_machine() -> tuple[Machine, Doors]:
-    """The machine and its doors; Error where this platform has no native tier."""
+def _native_machine() -> tuple[Machine, Doors]:
+    obstacle = unsupported()
+    if obstacle:
+        raise Error(f"no native code {obstacle} yet; use the interpreter")
     target = host_target()
     here = platform(target.arch)
     if here is None:
