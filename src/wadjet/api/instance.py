@@ -1,6 +1,6 @@
 """`Instance`: a module that lives, and what it exports."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, final
 
 from wadjet.api.global_ import Global
@@ -13,7 +13,7 @@ from wadjet.engine.runtime import instance as runtime
 from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.func import Func, func_of
 from wadjet.engine.runtime.global_ import Global as RuntimeGlobal
-from wadjet.engine.runtime.instantiate import instantiate
+from wadjet.engine.runtime.instantiate import initialize, start
 from wadjet.engine.runtime.memory import Memory as RuntimeMemory
 from wadjet.engine.runtime.store import Store, unite
 from wadjet.engine.runtime.table import Table as RuntimeTable
@@ -106,7 +106,8 @@ class Instance:
 
     `store` or `limits` say where the instance lives and what it may use; without them it shares
     the store of what it imports, or has one of its own. `tier` is "interpreter", "optimizing" or
-    "auto".
+    "auto". `before_start` is called with the exports when all is in place but the start function
+    has not run: for host functions that need the instance's memory.
 
     Raises `Unlinkable` for an import that is missing or does not fit, `Trap` for a segment that
     does not fit, and whatever the start function raises.
@@ -122,6 +123,7 @@ class Instance:
         store: Store | None = None,
         limits: Limits | None = None,
         tier: str = "auto",
+        before_start: Callable[[Exports], None] | None = None,
     ) -> None:
         if store is not None and limits is not None:
             raise ValueError("a store has its own limits: give one or the other")
@@ -133,8 +135,11 @@ class Instance:
             tier = _metered(tier)
         self.module: Final = module
         unwrapped = [_unwrap(each) for each in given]
-        self._instance: Final = instantiate(home, module.code(tier), unwrapped)
+        self._instance: Final = initialize(home, module.code(tier), unwrapped)
         self.exports: Final = Exports(self._instance)
+        if before_start is not None:
+            before_start(self.exports)
+        start(self._instance)
 
     @property
     def store(self) -> Store:

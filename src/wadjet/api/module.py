@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _MAGIC: Final = b"\0asm"
 
 
-def read_module(source: Any, features: Features) -> CoreModule:
-    """Decode bytes, parse text, or take what somebody decoded before."""
+def read_module(source: Any, features: Features, *, lazy: bool = False) -> CoreModule:
+    """Decode bytes (lazily: all but the bodies of functions), parse text, or take what somebody
+    decoded before."""
     if isinstance(source, CoreModule):
         return source
     if isinstance(source, str):
@@ -29,7 +30,7 @@ def read_module(source: Any, features: Features) -> CoreModule:
         return parse(source, features)
     from wadjet.core.binary import decode
 
-    return decode(source, features)
+    return decode(source, features, lazy=lazy)
 
 
 def validate(source: bytes | bytearray | memoryview | str, features: Features = DEFAULT) -> None:
@@ -49,7 +50,10 @@ class Module:
         module = Module.from_file("k.wasm")     # binary or text
         module = Module.from_text("(module)")
 
-    `Malformed` and `Invalid` are raised here, before anything runs.
+    `Malformed` and `Invalid` are raised here, before anything runs. With `lazy`, that is put off
+    for the bodies of functions: each is read and checked before it first runs, and the call that
+    finds it bad raises. A large program then starts at once, and what it never calls costs
+    nothing. This is how `wadjet.run` loads programs.
     """
 
     __slots__ = ("__weakref__", "_codes", "_valid", "features")
@@ -59,25 +63,29 @@ class Module:
         source: bytes | bytearray | memoryview | str | CoreModule,
         *,
         features: Features = DEFAULT,
+        lazy: bool = False,
     ) -> None:
         from wadjet.core.validate import validate as check
 
-        self._valid: Final[ValidModule] = check(read_module(source, features), features)
+        core = read_module(source, features, lazy=lazy)
+        self._valid: Final[ValidModule] = check(core, features, lazy=lazy)
         self._codes: dict[str, ModuleCode] = {}
         #: the set of features it was checked against
         self.features: Final = features
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, features: Features = DEFAULT) -> "Module":
+    def from_file(
+        cls, path: str | os.PathLike[str], *, features: Features = DEFAULT, lazy: bool = False
+    ) -> "Module":
         """Read a file, binary or text: what begins with the magic bytes is binary."""
         data = Path(path).read_bytes()
         if data.startswith(_MAGIC) or not data:
-            return cls(data, features=features)
+            return cls(data, features=features, lazy=lazy)
         try:
             text = data.decode()
         except UnicodeDecodeError:
             raise Malformed(f"magic header not detected, and {path} is not text either") from None
-        return cls(text, features=features)
+        return cls(text, features=features, lazy=lazy)
 
     @classmethod
     def from_text(cls, text: str, *, features: Features = DEFAULT) -> "Module":

@@ -91,7 +91,7 @@ def _status(code: int) -> int:
 
 def _load(args: Namespace) -> wadjet.Module:
     try:
-        return wadjet.Module.from_file(args.file, features=chosen_features(args))
+        return wadjet.Module.from_file(args.file, features=chosen_features(args), lazy=True)
     except (Malformed, Invalid) as error:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:

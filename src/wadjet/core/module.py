@@ -125,18 +125,14 @@ class Code:
     @property
     def locals(self) -> list[tuple[int, ValType]]:
         """Runs of declared locals, parameters not included."""
-        if self._locals is None:
-            self._force()
-        assert self._locals is not None
-        return self._locals
+        locals_ = self._locals
+        return self._force()[0] if locals_ is None else locals_
 
     @property
     def body(self) -> Body:
         """The instructions, the closing `end` included."""
-        if self._body is None:
-            self._force()
-        assert self._body is not None
-        return self._body
+        body = self._body
+        return self._force()[1] if body is None else body
 
     def forget(self) -> None:
         """Drop what was decoded; it is read again when needed (a no-op for an eager `Code`)."""
@@ -151,9 +147,12 @@ class Code:
 
     __hash__ = None  # type: ignore[assignment]  # mutable, compared by content
 
-    def _force(self) -> None:
+    def _force(self) -> CodeContent:
+        # another thread may forget at any time: what is returned is what was read
         assert self._read is not None, "a Code needs a body or a reader"
-        self._locals, self._body = self._read(self.start, self.size)
+        content = self._read(self.start, self.size)
+        self._locals, self._body = content
+        return content
 
 
 @dataclass(slots=True)

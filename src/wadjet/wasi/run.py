@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
-from wadjet.api.instance import Instance
+from wadjet.api.instance import Exports, Instance
 from wadjet.api.memory import Memory
 from wadjet.api.module import Module
 from wadjet.api.runtime import Limits, Store
@@ -68,11 +68,12 @@ class Program(AbstractContextManager["Program"]):
         try:
             given = self._imports(module, store, tier, imports or {})
             self._set_deadline()
-            self.instance: Final = self._call(Instance, module, given, store=store, tier=tier)
+            self.instance: Final = self._call(
+                Instance, module, given, store=store, tier=tier, before_start=self._attach_memory
+            )
         except BaseException:
             self.close()
             raise
-        self._attach_memory()
 
     def _imports(
         self, module: Module, store: Store, tier: str, given: Mapping[str, Any]
@@ -95,8 +96,8 @@ class Program(AbstractContextManager["Program"]):
             return function(*args, **options)
         return self._threads.call(function, *args, **options)
 
-    def _attach_memory(self) -> None:
-        memory = getattr(self.instance.exports, "memory", None)
+    def _attach_memory(self, exports: Exports) -> None:
+        memory = getattr(exports, "memory", None)
         if isinstance(memory, Memory):
             self._p1.memory = lambda: memory[:]
 
@@ -177,7 +178,8 @@ def run(
 
     Nothing else is granted: no directories, no environment, no network. Raises `Malformed`,
     `Invalid`, `Unlinkable`, `Trap`, `Exhaustion`, `Timeout`; OSError for a file or directory that
-    is not there.
+    is not there. A program's functions are read and checked when they are first called (see
+    `Module`): what one of them has wrong ends the program there.
     """
     out, err = Capture(), Capture()
     if wasi is None:
@@ -200,8 +202,8 @@ def _module(program: Executable) -> Module:
     if isinstance(program, Module):
         return program
     if isinstance(program, bytes | bytearray | memoryview):
-        return Module(program)
-    return Module.from_file(program)
+        return Module(program, lazy=True)
+    return Module.from_file(program, lazy=True)
 
 
 def _name(program: Executable) -> str:

@@ -35,7 +35,7 @@ class ValidModule:
     def __init__(self, context: Context) -> None:
         assert context.checked, "only validate makes a ValidModule"
         self._context: Final = context
-        self._kept: Final[dict[int, Facts]] = {}
+        self._kept: Final[dict[int, tuple[Facts, int]]] = {}
         self._room = _KEPT
         self.module: Final[Module] = context.module
         self.features: Final[Features] = context.features
@@ -46,16 +46,25 @@ class ValidModule:
         """The facts of a function that the module defines; `index` does not count imports.
 
         Where bodies were left for later, this checks the body: it raises Malformed or Invalid.
-        Facts of a large module are found anew each time.
+        Facts of a large module are found anew each time, unless somebody forgets what nobody
+        needs any more.
         """
-        facts = self._kept.get(index)
-        if facts is None:
-            facts = check_function(self._context, index)
-            size = len(self.module.codes[index].body)
-            if size <= self._room:
-                self._room -= size
-                self._kept[index] = facts
+        kept = self._kept.get(index)
+        if kept is not None:
+            return kept[0]
+        facts = check_function(self._context, index)
+        size = len(self.module.codes[index].body)
+        if size <= self._room:
+            self._room -= size
+            self._kept[index] = facts, size
         return facts
+
+    def forget(self, index: int) -> None:
+        """Let go of the facts and the decoded body of a function; they are found again at need."""
+        kept = self._kept.pop(index, None)
+        if kept is not None:
+            self._room += kept[1]
+        self.module.codes[index].forget()
 
     def check_bodies(self) -> None:
         """Check every function. Raises Malformed or Invalid."""
