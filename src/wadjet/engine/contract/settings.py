@@ -14,6 +14,8 @@ class Settings:
     exceptions      calls may come back with a WebAssembly exception on its way
     raw             memory 0 is the process itself (for the runtime's own code, never for guests)
     deterministic   the deterministic profile: canonical NaNs
+    quick           for LLVM's fast instruction selector, which keeps no value in a register from
+                    one block to the next: locals live in memory, and code is short to read
     arch            the processor, as the first word of LLVM's triples; "" for any
     features        what it can do, as LLVM names it, for instructions that are named outright
     """
@@ -25,5 +27,6 @@ class Settings:
     exceptions: bool = False
     raw: bool = False
     deterministic: bool = False
+    quick: bool = False
     arch: str = ""
     features: frozenset[str] = frozenset()

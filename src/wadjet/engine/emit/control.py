@@ -44,7 +44,7 @@ def _loop(e: FunctionEmitter, imm: object, i: int) -> None:
     e.start(label)
     frame.phi_at = len(e.lines)
     e.emit("")  # the phis, once all edges are known
-    for local in sorted(e.facts.assigned[i]):
+    for local in () if e.quick else sorted(e.facts.assigned[i]):
         name = f"%{label}.{local}"
         frame.phis.append((name, e.local_types[local], local))
         e.locals[local] = name

@@ -4,6 +4,9 @@ WebAssembly's structured control makes SSA construction direct: every local has 
 a branch records the names it arrives with, and a join puts a phi where they differ. Loops need
 their phis before the body is known; `Facts.assigned` says which locals those are.
 
+For quick code locals are cells in memory instead (`Settings.quick`), and a walk remembers only what
+it knows within a block.
+
 The operand stack holds names (or constants, as LLVM spells them). Special instructions live in
 the sibling files by chapter (`control`, `calls`, `memory`, `arith`, `variables`, `tables`, …), each
 with a table op → function; everything else is a `Template`.
@@ -119,10 +122,16 @@ class FunctionEmitter:
         self.propagates = False  # whether an exception can leave the function
         self.cells: set[int] = set()  # sizes of the buffers for results that come in memory
         self.calls = False  # whether it calls anything, so that the stack must be checked
+        self.quick = unit.settings.quick
+        #: what is known until the block ends: contents of local x, machine address of an operand
+        self.known: dict[int | str, str] = {}
         self.local_types = [llvm_type(t) for t in self.facts.locals]
+        self.locals = [] if self.quick else self._initial()
+
+    def _initial(self) -> list[str]:
+        """What the locals hold at first."""
         params = len(self.type.params)
-        self.locals = [f"%p{i}" for i in range(params)]
-        self.locals += [zero(t) for t in self.local_types[params:]]
+        return [f"%p{i}" for i in range(params)] + [zero(t) for t in self.local_types[params:]]
 
     # --- names, lines, operands ------------------------------------------------------------
 
@@ -184,6 +193,7 @@ class FunctionEmitter:
         """Begin a basic block."""
         self.lines.append(f"{label}:")
         self.block = label
+        self.known.clear()
 
     def goto(self, label: str) -> None:
         """End the block with a jump."""
@@ -202,6 +212,8 @@ class FunctionEmitter:
             f"br i1 {ok}, label %{after}, label %{self.trap_label(trap)}, !prof !7\n{after}:"
         )
         self.block = after
+        if self.quick:
+            self.known.clear()
 
     def trap_label(self, trap: int) -> str:
         """The label of the block that raises this trap (one per function and code)."""
@@ -332,15 +344,23 @@ class FunctionEmitter:
         if self.propagates:
             nothing = "void" if result == "void" else f"{result} zeroinitializer"
             traps.append(f"propagate:\nret {nothing}")
-        lines = [head, "entry:", *buffers, *self.hoisted.values(), *check]
+        cells = self._cells() if self.quick else []
+        lines = [head, "entry:", *buffers, *cells, *self.hoisted.values(), *check]
         lines += ["body:", *self.lines, *traps, "}"]
         if self.tail:
             lines.append(forward(self.linkage, self.index, self.type, to_tail=False))
         return "\n".join(lines)
 
+    def _cells(self) -> list[str]:
+        """The locals as cells, each with its initial value."""
+        lines = []
+        for x, (type_, value) in enumerate(zip(self.local_types, self._initial(), strict=True)):
+            lines.append(f"%l{x} = alloca {type_}\nstore {type_} {value}, ptr %l{x}")
+        return lines
+
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
-        leaf = not self.calls and len(self.locals) + self.facts.height < SMALL_FRAME
+        leaf = not self.calls and len(self.local_types) + self.facts.height < SMALL_FRAME
         if leaf or self.unit.settings.raw:
             return ["br label %body"]
         self.unit.declare("llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)")

@@ -57,15 +57,30 @@ def is_memory32(e: FunctionEmitter, memory: int) -> bool:
 
 def address(e: FunctionEmitter, operand: str, arg: MemArg, size: int) -> str:
     """The machine address of an access of `size` bytes, checked where the hardware does not."""
+    if is_guarded(e, arg.memory) and not e.unit.settings.raw:
+        return _at(e, _guarded(e, operand, arg.memory), arg.offset)
     wide = widen(e, operand, is_memory32(e, arg.memory))
     if e.unit.settings.raw:
         return e.let(f"inttoptr i64 {e.let(f'add i64 {wide}, {arg.offset}')} to ptr")
-    if not is_guarded(e, arg.memory):
-        _check(e, wide, arg, size)
-    pointer = e.let(f"getelementptr i8, ptr {memory_base(e, arg.memory)}, i64 {wide}")
-    if arg.offset:
-        pointer = e.let(f"getelementptr i8, ptr {pointer}, i64 {arg.offset}")
-    return pointer
+    _check(e, wide, arg, size)
+    return _at(e, _pointer(e, wide, arg.memory), arg.offset)
+
+
+def _guarded(e: FunctionEmitter, operand: str, memory: int) -> str:
+    """Where an operand points to; programs like to use one several times in a row."""
+    key = operand if memory == 0 else f"{memory} {operand}"
+    found = e.known.get(key)
+    if found is None:
+        found = e.known[key] = _pointer(e, widen(e, operand, True), memory)
+    return found
+
+
+def _pointer(e: FunctionEmitter, wide: str, memory: int) -> str:
+    return e.let(f"getelementptr i8, ptr {memory_base(e, memory)}, i64 {wide}")
+
+
+def _at(e: FunctionEmitter, pointer: str, offset: int) -> str:
+    return e.let(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
 
 
 def _check(e: FunctionEmitter, wide: str, arg: MemArg, size: int) -> None:

@@ -47,15 +47,30 @@ def _select_t(e: FunctionEmitter, imm: object, i: int) -> None:
 
 
 def _local_get(e: FunctionEmitter, imm: object, i: int) -> None:
-    e.stack.append(e.locals[cast(int, imm)])
+    x = cast(int, imm)
+    if not e.quick:
+        e.stack.append(e.locals[x])
+        return
+    name = e.known.get(x)
+    if name is None:
+        name = e.known[x] = e.let(f"load {e.local_types[x]}, ptr %l{x}")
+    e.stack.append(name)
 
 
 def _local_set(e: FunctionEmitter, imm: object, i: int) -> None:
-    e.locals[cast(int, imm)] = e.stack.pop()
+    _assign(e, cast(int, imm), e.stack.pop())
 
 
 def _local_tee(e: FunctionEmitter, imm: object, i: int) -> None:
-    e.locals[cast(int, imm)] = e.stack[-1]
+    _assign(e, cast(int, imm), e.stack[-1])
+
+
+def _assign(e: FunctionEmitter, x: int, value: str) -> None:
+    if e.quick:
+        e.known[x] = value
+        e.lines.append(f"store {e.local_types[x]} {value}, ptr %l{x}")
+    else:
+        e.locals[x] = value
 
 
 def _cell(e: FunctionEmitter, index: int) -> str:

@@ -8,6 +8,7 @@ samples tell which functions are hot, and those are optimised in the background.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, final
 
 from wadjet.core.validate import ValidModule
@@ -49,19 +50,20 @@ class AutoCode(NativeCode):
 
     def build(self, slots: Sequence[int]) -> bytes:
         """Emit and compile, at the level that the policy says."""
-        text = self._emit(slots)
         level = QUICK
         if all(map(self._deserves, slots)):
             level = FULL
             self._hot.update(slots)
+        text = self._emit(slots, level)
         start = time.perf_counter()
         image = compile_text(text, host_target(), level)
         if level == FULL:
             self._spent += time.perf_counter() - start
         return image
 
-    def _emit(self, slots: Sequence[int]) -> str:
-        return emit(self.valid, [s + self.layout.func_imports for s in slots], self.settings)
+    def _emit(self, slots: Sequence[int], level: int) -> str:
+        indices = [s + self.layout.func_imports for s in slots]
+        return emit(self.valid, indices, replace(self.settings, quick=level == QUICK))
 
     def _deserves(self, slot: int) -> bool:
         """Whether to optimise before the first call."""
@@ -79,6 +81,6 @@ class AutoCode(NativeCode):
 
     def optimize(self, slot: int, compile_: Compile) -> None:
         """Replace a function's quick code (called in the background)."""
-        image = compile_(self._emit([slot]), FULL)
+        image = compile_(self._emit([slot], FULL), FULL)
         if image is not None:
             self.replace(image)
