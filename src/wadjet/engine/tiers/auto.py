@@ -1,9 +1,9 @@
 """The tier that decides for itself: quick code first, optimised code where it pays.
 
-A function is compiled when it is first called. If it has loops and optimising it is cheap enough,
-it is optimised at once, as long as all such compiles together stay within a small budget: short
-programs then run optimised code from the start. Everything else gets quick code; the metronome's
-samples tell which functions are hot, and those are optimised in the background.
+A function is compiled when it is first called. If it has loops, it gets fair code at once, as long
+as that is cheap and all such compiles together stay within a small budget: short programs then run
+good code from the start. Everything else gets quick code. The metronome's samples tell which
+functions are hot, and those are optimised fully in the background.
 """
 
 import time
@@ -14,16 +14,16 @@ from typing import Final, final
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.unit import emit, emit_tail
-from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
+from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.native import NativeCode
 from wadjet.engine.tiers.background import background
 from wadjet.engine.tiers.native import host_settings, native_machine
 
-#: Seconds that a module's calls may wait for the optimiser, all together.
+#: Seconds that a module's calls may wait for fair code, all together.
 BUDGET: Final = 0.5
-#: Seconds that optimising takes per instruction, roughly, and what one call may wait at most.
-_COST: Final = 60e-6
+#: Seconds that it takes per instruction, roughly, and what one call may wait for it at most.
+_COST: Final = 25e-6
 _MOST: Final = 0.15
 
 Compile = Callable[[str, int], bytes | None]
@@ -36,7 +36,7 @@ class AutoCode(NativeCode):
     def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
         super().__init__(valid, *native_machine(), settings or host_settings())
         self._spent = 0.0
-        #: slots whose code is optimised, or will be
+        #: slots whose code is optimised fully, or will be
         self._hot: set[int] = set()
 
     def variant(self, settings: Settings) -> "AutoCode":
@@ -52,12 +52,11 @@ class AutoCode(NativeCode):
         """Emit and compile, at the level that the policy says."""
         level = QUICK
         if all(map(self._deserves, slots)):
-            level = FULL
-            self._hot.update(slots)
+            level = FAIR
         text = self._emit(slots, level)
         start = time.perf_counter()
         image = compile_text(text, host_target(), level)
-        if level == FULL:
+        if level == FAIR:
             self._spent += time.perf_counter() - start
         return image
 
@@ -66,7 +65,7 @@ class AutoCode(NativeCode):
         return emit(self.valid, indices, replace(self.settings, quick=level == QUICK))
 
     def _deserves(self, slot: int) -> bool:
-        """Whether to optimise before the first call."""
+        """Whether to give it fair code before the first call."""
         cost = len(self.valid.module.codes[slot].body) * _COST
         return (
             cost <= _MOST and self._spent + cost <= BUDGET and bool(self.valid.facts(slot).assigned)
