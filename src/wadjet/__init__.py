@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from wadjet.api.runtime import Ref as Ref
     from wadjet.api.runtime import Store as Store
     from wadjet.api.runtime import Tag as Tag
+    from wadjet.api.runtime import WeakRef as WeakRef
     from wadjet.api.table import Table as Table
+    from wadjet.api.types import AggregateType as AggregateType
+    from wadjet.api.types import Types as Types
     from wadjet.base.errors import EngineBug as EngineBug
     from wadjet.base.errors import Error as Error
     from wadjet.base.errors import Exhaustion as Exhaustion
@@ -66,8 +69,9 @@ _HOMES: Final[dict[str, str]] = {
         "wadjet.api.instance": "Exports Instance",
         "wadjet.api.memory": "Memory",
         "wadjet.api.module": "Module validate",
-        "wadjet.api.runtime": "Function Limits Ref Store Tag",
+        "wadjet.api.runtime": "Function Limits Ref Store Tag WeakRef",
         "wadjet.api.table": "Table",
+        "wadjet.api.types": "AggregateType Types",
         "wadjet.base.errors": (
             "EngineBug Error Exhaustion Exit Interrupted Invalid Malformed Timeout Trap "
             "Unlinkable WasmException"

@@ -102,7 +102,7 @@ CATCHER = """(module (import "" "h" (func $h)) (tag $t (export "t") (param i32))
 
 def test_guests_catch_what_the_host_throws() -> None:
     def host() -> None:
-        raise WasmException(export(instance, "t"), (77,))
+        raise WasmException(export(instance, "t"), 77)
 
     instance = make(CATCHER, host)
     assert call(instance, "run") == 77

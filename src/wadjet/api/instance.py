@@ -7,6 +7,7 @@ from wadjet.api.global_ import Global
 from wadjet.api.memory import Memory
 from wadjet.api.module import Module
 from wadjet.api.table import Table
+from wadjet.api.types import Types
 from wadjet.base.errors import Error, Unlinkable
 from wadjet.core.module import Export
 from wadjet.engine.runtime import instance as runtime
@@ -113,7 +114,7 @@ class Instance:
     does not fit, and whatever the start function raises.
     """
 
-    __slots__ = ("__weakref__", "_instance", "exports", "module")
+    __slots__ = ("__weakref__", "_instance", "_types", "exports", "module")
 
     def __init__(
         self,
@@ -137,6 +138,7 @@ class Instance:
         unwrapped = [_unwrap(each) for each in given]
         self._instance: Final = initialize(home, module.code(tier), unwrapped)
         self.exports: Final = Exports(self._instance)
+        self._types: Types | None = None
         if before_start is not None:
             before_start(self.exports)
         start(self._instance)
@@ -145,6 +147,13 @@ class Instance:
     def store(self) -> Store:
         """The store it lives in."""
         return self._instance.store
+
+    @property
+    def types(self) -> Types:
+        """The module's struct and array types, to make objects of."""
+        if self._types is None:
+            self._types = Types(self._instance)
+        return self._types
 
     @property
     def runtime(self) -> runtime.Instance:

@@ -4,6 +4,6 @@ from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.func import Function
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.tag import Tag
-from wadjet.engine.runtime.values import Ref
+from wadjet.engine.runtime.values import Ref, WeakRef
 
-__all__ = ["Function", "Limits", "Ref", "Store", "Tag"]
+__all__ = ["Function", "Limits", "Ref", "Store", "Tag", "WeakRef"]

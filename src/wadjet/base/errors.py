@@ -98,12 +98,17 @@ class Interrupted(_Guest):
 
 
 class WasmException(Error):
-    """An exception of the guest that no handler caught: `tag` names it, `payload` is its values."""
+    """An exception of the guest: `tag` says which kind it is, `payload` are its values.
 
-    def __init__(self, tag: object, payload: tuple[object, ...] = ()) -> None:
-        super().__init__(tag, payload)
+    It is raised where no guest caught it; a host function that raises one throws it into the guest
+    that called. `ref` keeps the guest's own exception alive where there is one.
+    """
+
+    def __init__(self, tag: object, *payload: object) -> None:
+        super().__init__(tag, *payload)
         self.tag = tag
         self.payload = payload
+        self.ref: object = None
 
     def __str__(self) -> str:
         return f"uncaught exception {self.tag!r} with {self.payload!r}"

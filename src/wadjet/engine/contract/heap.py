@@ -52,6 +52,9 @@ KIND_EXCEPTION: Final = 3
 
 #: Objects start at multiples of this.
 GRANULE: Final = 16
+#: What the map says of a granule where an object starts, and where the collector has reached it.
+STARTS: Final = 1
+REACHED: Final = 3
 HEADER: Final = 8
 ARRAY_LENGTH: Final = 8
 ARRAY_ELEMENTS: Final = 16

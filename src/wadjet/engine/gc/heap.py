@@ -53,6 +53,7 @@ class Heap(ObjectHeap):
     __slots__ = ("_allocated", "_give", "_objects", "_patience", "_take", "_things")
 
     def __init__(self, take: Take, give: Give) -> None:
+        super().__init__()
         self._take = take
         self._give = give
         self._objects: dict[int, Object] = {}
@@ -92,6 +93,7 @@ class Heap(ObjectHeap):
         self._objects.update(other._objects)
         self._things.update(other._things)
         other._objects, other._things = self._objects, self._things
+        self._weaks.update(other._weaks)
 
     # -- using ------------------------------------------------------------------------------------
 
@@ -150,6 +152,7 @@ class Heap(ObjectHeap):
         a number that looks like one only keeps something alive for longer.
         """
         live = self._reachable(roots)
+        self._clear_weaks(live.__contains__)
         freed = kept = 0
         for word, found in list(self._objects.items()):
             size = HEADER + WORD * len(found.fields)

@@ -15,7 +15,7 @@ from wadjet.core.types import (
 )  # fmt: skip
 from wadjet.engine.contract.heap import (
     ARRAY_ELEMENTS, ARRAY_LENGTH, DISPLAY, GRANULE, KIND_ARRAY, KIND_EXCEPTION, KIND_STRUCT,
-    MIN_DISPLAY, VM_HEAP, VM_TYPE, exception_layout, is_traced, round_up, size_of,
+    MIN_DISPLAY, REACHED, STARTS, VM_HEAP, VM_TYPE, exception_layout, is_traced, round_up, size_of,
     struct_layout,
 )  # fmt: skip
 from wadjet.engine.contract.layout import WORD, Block, load64, store64
@@ -72,6 +72,7 @@ class NativeHeap(ObjectHeap):
     ) -> None:  # fmt: skip
         """`roots` gives where the stack of guest frames ends (0 if there is none), and words that
         may be references: of globals, tables, handles."""
+        super().__init__()
         self._take, self._give = take, give
         self._collector = collector
         regions = [reserve(size) for size in (_ROOM, _ROOM // GRANULE, _ROOM // 2)]
@@ -153,25 +154,33 @@ class NativeHeap(ObjectHeap):
 
     def allocate(self, size: int) -> int:
         """A stretch of `size` bytes (a multiple of 16) whose contents are anything; Exhaustion
-        where there is no room. The caller writes the header at once."""
+        where there is no room. The caller writes the header at once. Nothing is collected: words
+        in the hands of Python code are seen by nobody."""
         free, limit = VM_HEAP.read(self.address, "free"), VM_HEAP.read(self.address, "limit")
         if free and free + size <= limit:
             self._write("free", free + size)
             return free
-        return self.refill(size)
-
-    def refill(self, size: int) -> int:
-        """The same, when the present stretch is used up."""
-        if self._allocated >= max(_PATIENCE, self._live):
-            self.collect(())
-        step = max(size, _STEP, self._committed // 4)
-        found = self._take_hole(size) or (self._extend(step) and self._take_hole(size))
-        if not found:
-            self.collect(())
-            found = self._take_hole(size) or (self._extend(size) and self._take_hole(size))
+        found = self._stretch(size, max(size, _STEP)) or self._stretch(size, size)
         if not found:
             raise failure(TrapCode.OUT_OF_MEMORY, "the heap is full")
         return found
+
+    def refill(self, size: int) -> int:
+        """The same for a guest whose stretch is used up; garbage is collected when it is time, or
+        where there is no room."""
+        if self.wants_collection:
+            self.collect(())
+        found = self._stretch(size, max(size, _STEP, self._committed // 4))
+        if not found:
+            self.collect(())
+            found = self._stretch(size, size)
+        if not found:
+            raise failure(TrapCode.OUT_OF_MEMORY, "the heap is full")
+        return found
+
+    def _stretch(self, size: int, step: int) -> int:
+        """A stretch, if need be by making the heap larger by `step`; 0 where there is no room."""
+        return self._take_hole(size) or (self._extend(step) and self._take_hole(size))
 
     def _take_hole(self, size: int) -> int:
         found: int = self._collector.refill(0, self.address, size)
@@ -201,8 +210,7 @@ class NativeHeap(ObjectHeap):
         """Allocate and make it an object."""
         word = self.allocate(size + prefix) + prefix
         store64(word, vm_type)
-        start = self._map.base + (word - self._objects.base) // GRANULE
-        ctypes.c_ubyte.from_address(start).value = 1
+        ctypes.c_ubyte.from_address(self._mark_of(word)).value = STARTS
         return word
 
     def new(self, type_: DefType, fields: list[int], descriptor: int = 0) -> int:
@@ -297,8 +305,8 @@ class NativeHeap(ObjectHeap):
 
     @property
     def wants_collection(self) -> bool:
-        """Never: it collects by itself when it needs room."""
-        return False
+        """Has so much been allocated that it is time to look for garbage?"""
+        return self._allocated >= max(_PATIENCE, self._live)
 
     def collect(self, roots: Iterable[int]) -> None:
         """Free what neither `roots` nor stacks, globals, tables or handles lead to."""
@@ -314,8 +322,17 @@ class NativeHeap(ObjectHeap):
             store64(table.address + 2 * WORD * k, start)
             store64(table.address + 2 * WORD * k + WORD, count)
         self._collector.mark(self.address, table.address, len(ranges))
+        self._clear_weaks(self._reached)
         self._live = self._collector.sweep(0, self.address)
         self._allocated = 0
+
+    def _reached(self, word: int) -> bool:
+        """Has marking come to this object?"""
+        return ctypes.c_ubyte.from_address(self._mark_of(word)).value == REACHED
+
+    def _mark_of(self, word: int) -> int:
+        """Where the map tells of an object."""
+        return self._map.base + (word - self._objects.base) // GRANULE
 
     def join(self, other: ObjectHeap) -> None:
         """Two native heaps cannot become one."""

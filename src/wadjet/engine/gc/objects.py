@@ -1,16 +1,33 @@
 """What every heap can do, whatever its objects are made of."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Self
+from weakref import WeakSet
 
 from wadjet.core.types import AbsHeap, DefType
+from wadjet.engine.gc.weak import Weak
 
 
 class ObjectHeap(ABC):
     """The structs and arrays of a store, by the words that refer to them."""
 
-    __slots__ = ()
+    __slots__ = ("_weaks",)
+
+    def __init__(self) -> None:
+        self._weaks: Final[WeakSet[Weak]] = WeakSet()
+
+    def weak(self, word: int) -> Weak:
+        """A weak reference to what a word refers to."""
+        made = Weak(word)
+        self._weaks.add(made)
+        return made
+
+    def _clear_weaks(self, lives: Callable[[int], bool]) -> None:
+        """Clear the weak references to what is about to be freed."""
+        for weak in list(self._weaks):
+            if weak.word and not lives(weak.word):
+                weak.word = 0
 
     @abstractmethod
     def new(self, type_: DefType, fields: list[int], descriptor: int = 0) -> int:

@@ -2,14 +2,16 @@
 
 import itertools
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
 from wadjet.core.types import DefType
+from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import (
     VM_CONTEXT, VM_FUNC, VM_SEGMENT, WORD, Block, octets, words,
 )  # fmt: skip
+from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.func import Func, WasmFunc
 from wadjet.engine.runtime.global_ import Global
@@ -27,7 +29,7 @@ _ids: Final = itertools.count(1)
 
 
 @final
-class Instance:
+class Instance(Holder):
     """An instantiated module. Lists hold imports first, like the module's index spaces.
 
     `context` is the address of its VMContext, `vmfuncs` the VMFunc array of its own functions as
@@ -157,6 +159,13 @@ class Instance:
         block = Block(len(elements) * WORD)
         block.words()[:] = memoryview(elements)
         self._keep("elems", index, block, len(elements))
+        if is_traced(self.module.elems[index].type):
+            register(self)
+
+    def held(self) -> Iterator[int]:
+        """The references in element segments, for collections."""
+        for index in range(len(self.module.elems)):
+            yield from self.elem(index)
 
     def drop_data(self, index: int) -> None:
         """data.drop."""

@@ -27,6 +27,7 @@ from wadjet.engine.gc.holders import all_held
 from wadjet.engine.gc.native import Collector, NativeHeap
 from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.arena import guest_arena, runtime_arena
+from wadjet.engine.runtime.exceptions import from_raw, raw_payload
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
 from wadjet.engine.runtime.loader import Loaded, load
@@ -36,7 +37,6 @@ from wadjet.engine.runtime.signals import Handlers
 from wadjet.engine.runtime.store import store_at
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.threads import Thread
-from wadjet.engine.runtime.values import to_python, to_raw
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
@@ -320,22 +320,18 @@ class Machine:
             raise raised[1]  # it came from Python
         tag = heap.tag_of(word)
         assert isinstance(tag, Tag), "vm_tag was given a Tag"
-        raw = zip(heap.payload(word, tag.type), tag.type.params)
-        raise WasmException(tag, tuple(to_python(v, t, store) for v, t in raw))
+        raise from_raw(tag, heap.payload(word, tag.type), store)
 
     def _on_raised(self, host: int, pc: int, exception: int) -> int:
         """A host function raised a WasmException: let the guest that called it have it, if its code
         looks for exceptions. (Who is called by Python directly does.)"""
         found = self.function_at(pc)
         error: WasmException = ctypes.cast(exception, ctypes.py_object).value
-        tag, payload = error.tag, error.payload
+        tag = error.tag
         if (found is not None and not found[0].settings.exceptions) or not isinstance(tag, Tag):
             return 0
         store = store_at(VM_HOST_FUNC.read(host, "store"))
-        params = tag.type.params
-        if len(payload) != len(params):
-            raise TypeError(f"{tag!r} carries {len(params)} values, not {payload!r}") from error
-        raw = [to_raw(value, t, store) for value, t in zip(payload, params)]
+        raw = raw_payload(error, tag, store)
         heap = _native(store.heap)
         word = heap.new_exception(heap.vm_tag(tag.id, tag.type, tag), tag.type, raw)
         heap.raised = word, error

@@ -4,17 +4,20 @@ import ctypes
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
-from wadjet.base.errors import Error, Unlinkable
+from wadjet.base.errors import Error, Exhaustion, Unlinkable
 from wadjet.core.types import ArrayType, DefType, StructType
 from wadjet.engine.contract.layout import MOVED, VM_FUNC, VM_STORE, Block, suspended
-from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.budget import Budget, Limits
+from wadjet.engine.runtime.fields import field_names
 from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.gc.heap import Heap
+from wadjet.engine.gc.holders import Holder, all_held
 from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.values import Ref, to_raw
 
@@ -50,9 +53,9 @@ class Store:
     """
 
     __slots__ = (
-        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_native", "_objects",
-        "_owner", "_owners", "_pins", "_refs", "_target", "address", "budget", "doors", "implicit",
-        "limits", "make_heap",
+        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_names", "_native",
+        "_objects", "_owner", "_owners", "_pins", "_refs", "_target", "address", "budget", "doors",
+        "implicit", "limits", "make_heap", "runs",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +92,10 @@ class Store:
         self._heap: ObjectHeap | None = None
         #: makes the heap when it is first needed; native code wants another kind
         self.make_heap: Callable[[Store], ObjectHeap] = _python_heap
+        #: what runs here and keeps references where no machine looks: interpreted code
+        self.runs: Final[list[Holder]] = []
+        #: the names of fields, by type, as far as they were asked for
+        self._names: dict[DefType, dict[str, int]] = {}
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
 
@@ -141,6 +148,7 @@ class Store:
         for context, owner in list(other._owners.items()):
             self._owners[context] = owner
             owner.move(self)
+        self._names.clear()
         if self.doors is not None:
             other.open_doors(self.doors)
         elif other.doors is not None:
@@ -173,6 +181,7 @@ class Store:
     def adopt(self, context: int, owner: "Instance | HostFunc") -> None:
         """Remember whose functions have this context word."""
         self._owners[context] = owner
+        self._names.clear()
 
     def func_at(self, address: int) -> "Func":
         """The function that a funcref word (not null) points at."""
@@ -245,8 +254,44 @@ class Store:
             storages = [comp.field.storage] * len(values)
         else:
             raise TypeError(f"{type_} is no type of structs or arrays")
+        if type_.descriptor is not None:
+            raise TypeError(f"only guests make structs with descriptors: {type_}")
         raw = [to_raw(value, t, self) for value, t in zip(values, storages)]
-        return self.ref(self.heap.new(type_, raw))
+        return self.make(lambda heap: heap.new(type_, raw))
+
+    def make(self, allocate: Callable[[ObjectHeap], int]) -> Ref:
+        """A handle of something new. Garbage is collected when it is time, or where there is no
+        room: the caller sees to it that handles keep what goes into the new thing."""
+        with self.held():
+            heap = self.heap
+            if heap.wants_collection:
+                self.collect()
+            try:
+                return self.ref(allocate(heap))
+            except Exhaustion:
+                self.collect()
+                return self.ref(allocate(heap))
+
+    def field_names(self, type_: DefType) -> dict[str, int]:
+        """The fields of a struct type by name, as the name sections of the modules that live here
+        tell them; -1 for a name that means different fields in different modules."""
+        store = self.current()
+        found = store._names.get(type_)
+        if found is None:
+            found = store._names[type_] = field_names(type_, store._instances())
+        return found
+
+    def _instances(self) -> "set[Instance]":
+        return {o for o in list(self._owners.values()) if not isinstance(o, HostFunc)}
+
+    def collect(self, words: Iterable[int] = ()) -> None:
+        """Free the objects that no guest, no `Ref` and none of these words leads to. Guests do that
+        by themselves when they need room."""
+        store = self.current()
+        if store._heap is not None:
+            with store.held():
+                held = [word for run in store.runs for word in run.held()]
+                store._heap.collect([*words, *held, *store.referred(), *all_held()])
 
     # -- entering -------------------------------------------------------------------------------
 
@@ -281,6 +326,15 @@ class Store:
         if depth == 0:
             store._owner.value = 0
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """`hold` and `release` around a block."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
     def enter(self) -> None:
         """Begin to run interpreted code in this thread; waits while another thread is inside."""
         self.hold()
@@ -314,6 +368,12 @@ class Store:
         address = self.current().address
         VM_STORE.write(address, "until", 0)
         VM_STORE.write(address, "interrupt", code)
+
+    def check_interrupt(self) -> None:
+        """Raise if somebody wants what runs here to stop, or its time is over."""
+        code = self.current()._interrupt.value
+        if code:
+            raise failure(code)
 
 
 def store_at(address: int) -> Store:

@@ -11,7 +11,7 @@
     externref   any object; None is null                          the same object
     anyref …    an int of 31 bits, a `Ref`, any other object      int, `Ref`, the object
                 (as an external reference), or None
-    exnref      a `Ref`, or None                                  `Ref`, or None
+    exnref      a `WasmException`, or None                        the like
 
 A value of the wrong kind is a TypeError, as is None where null is not allowed. Raw values are
 unsigned bit patterns; references are words (see `wadjet.engine.contract.layout`).
@@ -20,13 +20,14 @@ unsigned bit patterns; references are words (see `wadjet.engine.contract.layout`
 import math
 import operator
 import struct
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex, final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat, SupportsIndex, final
 
+from wadjet.base.errors import WasmException
 from wadjet.core.subtyping import match_ref
 from wadjet.core.types import (
-    ANY, EXTERN, F32, F64, I8, I16, I31, I32, I64, V128, ArrayType, DefType, FieldType, HeapType,
-    RefType, StructType, ValType, ref,
+    ANY, EXN, EXTERN, F32, F64, I8, I16, I31, I32, I64, V128, ArrayType, DefType, FieldType,
+    HeapType, NumType, RefType, StructType, ValType, ref,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -143,12 +144,15 @@ _TO_PYTHON: Final[dict[ValType, Callable[[int], object]]] = {
 class Ref:
     """A reference to something inside the guest's world: a struct, an array, an exception.
 
-    It can be kept and given back; as long as it lives, so does what it refers to. Two are equal
-    if they refer to the same thing. Structs and arrays are sequences of their fields or elements,
-    as Python values (packed ones are signed):
+    It can be kept and given back; as long as it lives, so does what it refers to (see `WeakRef`).
+    Two are equal if they refer to the same thing. Structs and arrays are sequences of their fields
+    or elements, as Python values (packed ones are signed). Fields also have the names that modules
+    give them:
 
         len(point), point[0], list(point)
-        point[0] = 5            # TypeError where it is constant or the value does not fit
+        point["x"] += 1         # TypeError where it is constant or the value does not fit
+        array[2:4]              # a list
+        array[2:4] = [1, 2]     # of the same length
     """
 
     __slots__ = ("__weakref__", "store", "word")
@@ -171,22 +175,68 @@ class Ref:
             return len(comp.fields)
         return self.store.heap.length(self.word)
 
-    def __getitem__(self, index: SupportsIndex) -> object:
-        at, field = self._field(index)
-        return to_python(self.store.heap.get(self.word, at), field.storage, self.store)
+    def __iter__(self) -> Iterator[Any]:
+        comp, store = self.type, self.store
+        raw = store.heap.read(self.word, 0, len(self))
+        return iter([to_python(r, _field(comp, k).storage, store) for k, r in enumerate(raw)])
 
-    def __setitem__(self, index: SupportsIndex, value: object) -> None:
-        at, field = self._field(index)
-        if not field.mutable:
-            raise TypeError(f"field {at} is constant")
-        self.store.heap.set(self.word, at, to_raw(value, field.storage, self.store))
+    def __getitem__(self, index: "SupportsIndex | str | slice") -> Any:
+        if isinstance(index, slice):
+            return list(self)[index]
+        at = self._at(index)
+        return to_python(
+            self.store.heap.get(self.word, at), _field(self.type, at).storage, self.store
+        )
 
-    def _field(self, index: SupportsIndex) -> tuple[int, FieldType]:
-        at, count, comp = operator.index(index), len(self), self.type
+    def __setitem__(self, index: "SupportsIndex | str | slice", value: object) -> None:
+        if isinstance(index, slice):
+            places: Sequence[int] = range(*index.indices(len(self)))
+            values = list(value)  # type: ignore[call-overload]  # that is what we ask it
+            if len(values) != len(places):
+                raise ValueError(f"{len(places)} elements cannot become {len(values)}")
+        else:
+            places, values = [self._at(index)], [value]
+        fields = [_field(self.type, at) for at in places]
+        for at, field in zip(places, fields):
+            if not field.mutable:
+                raise TypeError(f"field {at} is constant")
+        raw = [to_raw(v, field.storage, self.store) for v, field in zip(values, fields)]
+        for at, word in zip(places, raw):
+            self.store.heap.set(self.word, at, word)
+
+    def _at(self, index: SupportsIndex | str) -> int:
+        """The number of a field; IndexError or KeyError where there is none."""
+        if isinstance(index, str):
+            return self._named(index)
+        at, count = operator.index(index), len(self)
         if not -count <= at < count:
             raise IndexError(f"field {at} of {count}")
-        at %= count
-        return at, comp.fields[at] if isinstance(comp, StructType) else comp.field
+        return at % count
+
+    def _named(self, name: str) -> int:
+        at = self._names().get(name)
+        if at is None:
+            raise KeyError(f"no module here has a field {name!r} of this type")
+        if at < 0:
+            raise KeyError(f"modules here mean different fields by {name!r}")
+        return at
+
+    def _names(self) -> dict[str, int]:
+        found = self.store.heap.heap_type(self.word)
+        return self.store.field_names(found) if isinstance(found, DefType) else {}
+
+    def keys(self) -> Iterator[str]:
+        """The names of the fields that have one (so `dict(point)` works)."""
+        return iter([name for name, at in self._names().items() if at >= 0])
+
+    def tobytes(self) -> bytes:
+        """The elements of an array of numbers, little-endian, one after the other."""
+        comp = self.type
+        storage = comp.field.storage if isinstance(comp, ArrayType) else None
+        if not isinstance(storage, NumType):
+            raise TypeError(f"{comp} is no array of numbers")
+        raw = self.store.heap.read(self.word, 0, len(self))
+        return b"".join(word.to_bytes(storage.size, "little") for word in raw)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ref) and other.word == self.word and other.store is self.store
@@ -195,7 +245,34 @@ class Ref:
         return hash(self.word)
 
     def __repr__(self) -> str:
-        return f"<wadjet.Ref {self.word:#x}>"
+        found = self.store.heap.heap_type(self.word)
+        what = found.heap if isinstance(found, DefType) else found
+        return f"<wadjet.Ref {what} {self.word:#x}>"
+
+
+@final
+class WeakRef:
+    """A reference that does not keep alive what it refers to: call it for a `Ref`, or None once the
+    object was collected.
+
+        weak = wadjet.WeakRef(point)
+        weak()                  # point
+    """
+
+    __slots__ = ("_store", "_weak")
+
+    def __init__(self, ref: Ref) -> None:
+        self._store: Final = ref.store
+        self._weak: Final = ref.store.heap.weak(ref.word)
+
+    def __call__(self) -> Ref | None:
+        """A handle, if the object is still there."""
+        word = self._weak.word
+        return self._store.current().ref(word) if word else None
+
+
+def _field(comp: StructType | ArrayType, at: int) -> FieldType:
+    return comp.fields[at] if isinstance(comp, StructType) else comp.field
 
 
 def top_of(heap: HeapType) -> str:
@@ -237,6 +314,8 @@ def _ref_to_raw(value: object, type_: RefType, store: "Store") -> int:
     top = top_of(type_.heap)
     if top == "func":
         return _func_to_raw(value, type_, store)
+    if top == "exn":
+        return _exn_to_raw(value, type_, store)
     if isinstance(value, Ref):
         if value.store is not store.current():
             raise ValueError("a reference of another store")
@@ -278,11 +357,24 @@ def _func_to_raw(value: object, type_: RefType, store: "Store") -> int:
     return func.address
 
 
+def _exn_to_raw(value: object, type_: RefType, store: "Store") -> int:
+    from wadjet.engine.runtime.exceptions import to_word  # exceptions need this module first
+
+    if not isinstance(value, WasmException):
+        raise _refuse(value, type_)
+    _require(EXN, type_, value)
+    return to_word(value, store)
+
+
 def _ref_to_python(word: int, top: str, store: "Store") -> object:
     if word == 0:
         return None
     if top == "func":
         return store.func_at(word).entry
+    if top == "exn":
+        from wadjet.engine.runtime.exceptions import from_word
+
+        return from_word(word, store)
     if word & 1:
         value = word >> 1
         return value - (1 << 31) if value >> 30 else value

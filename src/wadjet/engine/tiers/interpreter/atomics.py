@@ -9,7 +9,6 @@ from wadjet.core.numerics import integers
 from wadjet.core.opcodes import BY_NAME, ROWS, Row
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime import waiters
-from wadjet.engine.tiers.interpreter.active import poll
 from wadjet.engine.tiers.interpreter.memory import load, store
 from wadjet.engine.tiers.interpreter.unit import Maker, Plain, Unit, Work
 
@@ -93,6 +92,7 @@ def _access(row: Row) -> Maker:
 def _wait(size: int) -> Maker:
     def make(unit: Unit, arg: MemArg) -> Work:
         memory, read = unit.instance.memories[arg.memory], _reader(unit, arg, size)
+        instance = unit.instance
 
         def wait(address: int, expected: int, timeout: int) -> int:
             read(address)
@@ -102,7 +102,7 @@ def _wait(size: int) -> Maker:
                 memory.base + address + arg.offset,
                 lambda: read(address) == expected,
                 _signed64(timeout),
-                lambda: poll(unit.instance.store),
+                instance.store.check_interrupt,
             )
 
         return wait

@@ -12,8 +12,8 @@ from wadjet.core.opcodes import Op
 from wadjet.core.types import ContType, DefType, FuncType
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.heap import Heap
+from wadjet.engine.runtime.exceptions import Thrown
 from wadjet.engine.runtime.tag import Tag
-from wadjet.engine.tiers.interpreter.exceptions import Thrown
 from wadjet.engine.tiers.interpreter.fibers import Continuation, Fiber, Handlers, keep
 from wadjet.engine.tiers.interpreter.preparation import Preparation, Rule
 from wadjet.engine.tiers.interpreter.references import require

@@ -13,10 +13,9 @@ from wadjet.base.errors import Frame as Place
 from wadjet.engine.contract.layout import VM_STORE
 from wadjet.engine.contract.machine import MAX_FRAMES
 from wadjet.engine.contract.traps import TrapCode, failure
-from wadjet.engine.gc.holders import all_held
+from wadjet.engine.gc.holders import Holder
+from wadjet.engine.runtime.exceptions import Thrown, enter_guest, leave_guest
 from wadjet.engine.runtime.store import Store
-from wadjet.engine.tiers.interpreter.active import ACTIVE
-from wadjet.engine.tiers.interpreter.exceptions import Thrown, enter_guest, leave_guest
 from wadjet.engine.tiers.interpreter.fibers import Fiber
 from wadjet.engine.tiers.interpreter.prepare import prepare
 from wadjet.engine.tiers.interpreter.steps import (
@@ -31,14 +30,14 @@ _TICKS: Final = 1000
 
 
 @final
-class Run:
+class Run(Holder):
     """The state of a run: the fiber that runs and what is left of the limits.
 
     `room` is what is left of the stack limit; while `execute` is at work it is right only during
     SWITCH steps and unwinding.
     """
 
-    __slots__ = ("fiber", "metered", "room", "store")
+    __slots__ = ("__weakref__", "fiber", "metered", "room", "store")
 
     def __init__(self, store: Store) -> None:
         self.store: Final = store
@@ -52,7 +51,7 @@ class Run:
         Raises Trap and Exhaustion with the guest's backtrace, WasmException for an exception that
         nobody caught, and whatever host functions raise.
         """
-        runs = ACTIVE.setdefault(self.store.address, [])
+        runs = self.store.runs
         runs.append(self)
         try:
             self.fiber.frames.append(self.frame(callee, args))
@@ -60,7 +59,6 @@ class Run:
         finally:
             runs.pop()
             if not runs:
-                del ACTIVE[self.store.address]
                 VM_STORE.write(self.store.address, "interrupt", 0)
 
     def frame(self, callee: Callee, args: list[int]) -> Frame:
@@ -242,29 +240,23 @@ class Run:
         Garbage is collected when it is time, or where there is no room, while the operands are
         still on the stack.
         """
-        heap = heap_of(self.store)
-        if heap.wants_collection:
-            heap.collect(self.roots(locals_, stack))
+        if heap_of(self.store).wants_collection:
+            self.store.collect(locals_ + stack)
         args = stack[len(stack) - shape[0] :]
         try:
             word = work(*args)
         except Exhaustion:
-            heap.collect(self.roots(locals_, stack))
+            self.store.collect(locals_ + stack)
             word = work(*args)
         del stack[len(stack) - shape[0] :]
         stack.append(word)
 
-    def roots(self, locals_: list[int], stack: list[int]) -> Iterator[int]:
-        """Every value that a guest of the store may still use."""
-        yield from locals_
-        yield from stack
-        for run in ACTIVE[self.store.address]:
-            fiber: Fiber | None = run.fiber
-            while fiber is not None:
-                yield from fiber.held()
-                fiber = fiber.parent
-        yield from self.store.referred()
-        yield from all_held()
+    def held(self) -> Iterator[int]:
+        """The values in all frames but the one that `execute` has in hand."""
+        fiber: Fiber | None = self.fiber
+        while fiber is not None:
+            yield from fiber.held()
+            fiber = fiber.parent
 
     # -- unwinding --------------------------------------------------------------------------------
 

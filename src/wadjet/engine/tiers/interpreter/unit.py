@@ -1,13 +1,12 @@
 """An instance as the interpreter sees it: memories as views, functions as callees."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, final
 
 from wadjet.core.body import BlockType
 from wadjet.core.types import FuncType, NumType, ValType
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.heap import Heap
-from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.func import Func, WasmFunc
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.memory import Memory
@@ -44,7 +43,7 @@ class Window:
 
 
 @final
-class Unit(Holder):
+class Unit:
     """What the steps of one instance's functions are made from."""
 
     __slots__ = (
@@ -62,13 +61,6 @@ class Unit(Holder):
         count = len(instance.func_imports) + len(module.funcs)
         self._callees: Final[list[Callee | None]] = [None] * count
         self._by_address: Final[dict[int, Callee]] = {}
-        if module.elems:
-            register(self)
-
-    def held(self) -> Iterator[int]:
-        """The references in element segments, for collections."""
-        for index in range(len(self.instance.module.elems)):
-            yield from self.instance.elem(index)
 
     @property
     def heap(self) -> Heap:
