@@ -21,13 +21,14 @@ class Reader:
 
     Each method moves `pos` behind what it read and raises `Malformed` where it cannot. Nothing
     stops a reader at the end of a section: whoever opened a section compares `pos` afterwards.
+    With `end`, the reader takes the bytes to end there; only an integer may reach beyond it.
     """
 
     __slots__ = ("data", "pos", "size")
 
-    def __init__(self, data: bytes, pos: int = 0) -> None:
+    def __init__(self, data: bytes, pos: int = 0, end: int | None = None) -> None:
         self.data: Final = data
-        self.size: Final = len(data)
+        self.size: Final = len(data) if end is None else end
         self.pos = pos
 
     def fail(self, message: str, pos: int | None = None) -> Malformed:

@@ -42,8 +42,10 @@ class TypeReader(Reader):
 
     __slots__ = ("grammar",)
 
-    def __init__(self, data: bytes, grammar: Grammar, pos: int = 0) -> None:
-        super().__init__(data, pos)
+    def __init__(
+        self, data: bytes, grammar: Grammar, pos: int = 0, end: int | None = None
+    ) -> None:
+        super().__init__(data, pos, end)
         self.grammar: Final = grammar
 
     def has(self, feature: str) -> bool:

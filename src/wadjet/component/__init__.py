@@ -1,0 +1,1 @@
+"""What a component is (Component Model): bytes and text → `Component` → `ValidComponent`."""
