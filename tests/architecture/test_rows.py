@@ -4,9 +4,12 @@ from wadjet.core.features import CATALOGUE
 from wadjet.core.numerics import NUMERICS, PAIRS
 from wadjet.core.opcodes import BY_NAME, BY_OP, PREFIXES, ROWS, Op, Row
 from wadjet.core.validate import proposals, references, rules
-from wadjet.engine.emit.unit import SPECIAL, TEMPLATES
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.unit import SPECIAL
+from wadjet.engine.emit.variants import templates_for
 from wadjet.engine.tiers.interpreter.prepare import PLAIN, RULES
 
+TEMPLATES = templates_for(Settings())
 #: features whose instructions only the interpreter runs so far
 UNCOMPILED = {"stack-switching"}
 #: rows with a fixed effect and no immediate that still are not functions of their operands alone

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from wadjet.core.numerics.rounding import F32, F64
 from wadjet.core.opcodes import BY_NAME
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import Emit, FunctionEmitter
-from wadjet.engine.emit.llvmtypes import float_bits
+from wadjet.engine.emit.llvmtypes import FLOATS, Float
 
 
 def _literal(operand: str) -> int | None:
@@ -48,34 +47,33 @@ def _remainder_s(type_: str) -> Emit:
     return emit
 
 
-def _float_arithmetic(op: str, type_: str, suffix: str) -> Emit:
+def _float_arithmetic(op: str, form: Float) -> Emit:
     """add, sub, mul, div of scalars."""
-    units = UNITS[type_]
 
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
         x, y = e.pops(2)
-        if not (op == "fdiv" and x in units):
-            x = hide(e, x, type_, suffix)
-        e.push(e.let(f"{op} {type_} {x}, {hide(e, y, type_, suffix)}"))
+        if not (op == "fdiv" and x in UNITS[form.name]):
+            x = hide(e, x, form)
+        e.push(e.let(f"{op} {form.type} {x}, {hide(e, y, form)}"))
 
     return emit
 
 
 #: LLVM folds x*1, x-0, x/-1 … to x, and a signalling NaN would slip through unquieted: constants
-#: of these values are hidden from it. Type → how they are written.
+#: of these values are hidden from it. Format → how they are written.
 UNITS: Final = {
-    type_: {float_bits(form.encode(v), form is F64) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
-    for type_, form in (("float", F32), ("double", F64))
+    name: {form.literal(v) for v in (0.0, -0.0, 1.0, -1.0)} | {"0.0"}
+    for name, form in FLOATS.items()
 }
 
 
-def hide(e: FunctionEmitter, operand: str, type_: str, suffix: str) -> str:
+def hide(e: FunctionEmitter, operand: str, form: Float) -> str:
     """The operand, without LLVM knowing what it is if it is a constant that it would fold."""
-    return fence(e, operand, type_, suffix) if operand in UNITS[type_] else operand
+    return fence(e, operand, form.type, form.name) if operand in UNITS[form.name] else operand
 
 
 def fence(e: FunctionEmitter, operand: str, type_: str, suffix: str) -> str:
-    """The operand, without LLVM knowing what it is."""
+    """The operand, without LLVM knowing what it is. `suffix` names the type in intrinsics."""
     symbol = f"llvm.arithmetic.fence.{suffix}"
     e.unit.declare(symbol, f"declare {type_} @{symbol}({type_})")
     return e.let(f"call {type_} @{symbol}({type_} {operand})")
@@ -119,9 +117,9 @@ def _table() -> dict[int, Emit]:
         rows[f"{t}.div_u"] = _division(t, "udiv")
         rows[f"{t}.rem_u"] = _division(t, "urem")
         rows[f"{t}.rem_s"] = _remainder_s(t)
-    for f, llvm in (("f32", "float"), ("f64", "double")):
+    for name, form in FLOATS.items():
         for op in ("add", "sub", "mul", "div"):
-            rows[f"{f}.{op}"] = _float_arithmetic(f"f{op}", llvm, f)
+            rows[f"{name}.{op}"] = _float_arithmetic(f"f{op}", form)
     for op in ("add", "sub"):
         rows[f"i64.{op}128"] = _wide_sum(op)
     rows["i64.mul_wide_s"], rows["i64.mul_wide_u"] = _wide_product("sext"), _wide_product("zext")

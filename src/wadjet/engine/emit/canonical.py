@@ -7,11 +7,10 @@ moves floats or changes their sign keeps payloads, as the standard says.
 import re
 from typing import Final
 
-from wadjet.core.numerics.rounding import F32, F64
 from wadjet.core.opcodes import ROWS
 from wadjet.engine.emit.arith import fence
 from wadjet.engine.emit.function import Emit, FunctionEmitter
-from wadjet.engine.emit.llvmtypes import float_bits
+from wadjet.engine.emit.llvmtypes import FLOATS
 from wadjet.engine.emit.simd import SHAPES, V128
 from wadjet.engine.emit.templates import Template
 
@@ -45,17 +44,15 @@ def _from_template(template: Template) -> Emit:
 def _canonical(inner: Emit, shape: str) -> Emit:
     """`inner`, with a look at its result, which is a scalar or a vector of this shape. LLVM takes
     one NaN for as good as another, so it must not know where the result comes from."""
-    form = F32 if shape.startswith("f32") else F64
-    scalar = "float" if form is F32 else "double"
-    nan = float_bits(form.nan, form is F64)
+    form = FLOATS[shape[:3]]
+    t, nan = form.type, form.constant(form.nan)
     vector = SHAPES.get(shape)
-    letters = f"f{form.bits}"
 
     def scalars(e: FunctionEmitter, imm: object, i: int) -> None:
         inner(e, imm, i)
-        value = fence(e, e.pop(), scalar, letters)
-        unordered = e.let(f"fcmp uno {scalar} {value}, {value}")
-        e.push(e.let(f"select i1 {unordered}, {scalar} {nan}, {scalar} {value}"))
+        value = fence(e, e.pop(), t, form.name)
+        unordered = e.let(f"fcmp uno {t} {value}, {value}")
+        e.push(e.let(f"select i1 {unordered}, {t} {nan}, {t} {value}"))
 
     if vector is None:
         return scalars

@@ -8,13 +8,10 @@ that is cheaper than the standard's rules, and the rules apart, where they do no
 from collections.abc import Callable
 from typing import Final
 
-from wadjet.core.numerics.rounding import F32, F64, Format
 from wadjet.core.opcodes import BY_NAME
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import Emit, FunctionEmitter
-from wadjet.engine.emit.llvmtypes import float_bits
-
-_FLOATS: Final = {"f32": (F32, "float"), "f64": (F64, "double")}
+from wadjet.engine.emit.llvmtypes import FLOATS, Float
 
 
 def _usually(e: FunctionEmitter, ok: str, type_: str, usual: str, else_: Callable[[], str]) -> None:
@@ -32,7 +29,7 @@ def _usually(e: FunctionEmitter, ok: str, type_: str, usual: str, else_: Callabl
 # --- minimum and maximum -------------------------------------------------------------------------
 
 
-def _literal(operand: str, form: Format) -> int | None:
+def _literal(operand: str, form: Float) -> int | None:
     """The bits of a constant operand that is not a NaN."""
     if operand.startswith("%"):
         return None
@@ -43,9 +40,9 @@ def _literal(operand: str, form: Format) -> int | None:
     return bits if bits & ~form.sign <= form.inf else None
 
 
-def _extreme(op: str, prefix: str) -> Emit:
+def _extreme(op: str, form: Float) -> Emit:
     """min, max. AArch64 has the standard's in one instruction."""
-    form, t = _FLOATS[prefix]
+    t = form.type
     relation = "olt" if op == "min" else "ogt"
 
     def pick(e: FunctionEmitter, first: str, second: str) -> str:
@@ -72,7 +69,7 @@ def _extreme(op: str, prefix: str) -> Emit:
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
         x, y = e.pops(2)
         if e.unit.settings.arch == "aarch64":
-            e.push(e.let(f"call {t} @llvm.{op}imum.{prefix}({t} {x}, {t} {y})"))
+            e.push(e.let(f"call {t} @llvm.{op}imum.{form.name}({t} {x}, {t} {y})"))
             return
         for operand, constant in ((x, y), (y, x)):
             bits = _literal(constant, form)
@@ -88,46 +85,38 @@ def _extreme(op: str, prefix: str) -> Emit:
 # --- truncation ----------------------------------------------------------------------------------
 
 
-def _hardware(prefix: str, wide: bool) -> str:
-    """x86's truncation: the least integer for all that does not fit."""
-    symbol = {"f32": "sse.cvttss2si", "f64": "sse2.cvttsd2si"}[prefix]
-    return f"@llvm.x86.{symbol}{'64' if wide else ''}"
-
-
-def _truncated(
-    e: FunctionEmitter, x: str, int_: str, prefix: str, signed: bool
+def _hardware(
+    e: FunctionEmitter, x: str, int_: str, form: Float, signed: bool
 ) -> tuple[str, str] | None:
-    """Where the hardware can truncate and tell: the result and whether it can be trusted."""
+    """x86's truncation, which gives the least integer for all that does not fit: the result and
+    whether it is right for certain. None where there is none."""
     if e.unit.settings.arch != "x86_64" or (int_ == "i64" and not signed):
         return None
-    lane = _FLOATS[prefix][1]
-    vector = f"<{4 if prefix == 'f32' else 2} x {lane}>"
-    value = e.let(f"insertelement {vector} poison, {lane} {x}, i32 0")
-    if int_ == "i32" and not signed:
-        wide = e.let(f"call i64 {_hardware(prefix, True)}({vector} {value})")
-        fits = e.let(f"icmp ult i64 {wide}, {1 << 32}")
-        return e.let(f"trunc i64 {wide} to i32"), fits
-    result = e.let(f"call {int_} {_hardware(prefix, int_ == 'i64')}({vector} {value})")
-    return result, e.let(f"icmp ne {int_} {result}, {-(1 << (int(int_[1:]) - 1))}")
+    symbol = {"f32": "sse.cvttss2si", "f64": "sse2.cvttsd2si"}[form.name]
+    vector = f"<{128 // form.bits} x {form.type}>"
+    value = e.let(f"insertelement {vector} poison, {form.type} {x}, i32 0")
+    wide = int_ == "i64" or not signed
+    operand = f"{symbol}64({vector} {value})" if wide else f"{symbol}({vector} {value})"
+    result = e.let(f"call {'i64' if wide else 'i32'} @llvm.x86.{operand}")
+    if signed:
+        return result, e.let(f"icmp ne {int_} {result}, {-(1 << (int(int_[1:]) - 1))}")
+    fits = e.let(f"icmp ult i64 {result}, {1 << 32}")
+    return e.let(f"trunc i64 {result} to i32"), fits
 
 
-def _bounds(int_: str, form: Format, signed: bool) -> tuple[str, str, str]:
+def _bounds(int_: str, form: Float, signed: bool) -> tuple[str, str, str]:
     """What lies in range: the relation to the lower bound, it, and the first number too large."""
-    width, double = int(int_[1:]), form is F64
+    width = int(int_[1:])
     high = 2.0 ** (width - 1 if signed else width)
     low, relation = (-high, "oge") if signed else (-1.0, "ogt")
     if signed and width < form.precision:
         low, relation = low - 1.0, "ogt"  # there are fractions below the least integer
-    return (
-        relation,
-        float_bits(form.encode(low), double),
-        float_bits(form.encode(high), double),
-    )
+    return relation, form.literal(low), form.literal(high)
 
 
-def _truncation(int_: str, prefix: str, signed: bool) -> Emit:
+def _truncation(int_: str, form: Float, signed: bool) -> Emit:
     """trunc: NaN is an invalid conversion, anything out of range an overflow."""
-    form, t = _FLOATS[prefix]
+    t = form.type
     relation, low, high = _bounds(int_, form, signed)
     op = "fptosi" if signed else "fptoui"
 
@@ -144,7 +133,7 @@ def _truncation(int_: str, prefix: str, signed: bool) -> Emit:
 
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
         x = e.pop()
-        found = _truncated(e, x, int_, prefix, signed)
+        found = _hardware(e, x, int_, form, signed)
         if found is None:
             check(e, x)
             e.push(e.let(f"{op} {t} {x} to {int_}"))
@@ -160,14 +149,14 @@ def _truncation(int_: str, prefix: str, signed: bool) -> Emit:
     return emit
 
 
-def _saturation(int_: str, prefix: str, signed: bool) -> Emit:
+def _saturation(int_: str, form: Float, signed: bool) -> Emit:
     """trunc_sat: NaN gives 0, what does not fit the nearest end."""
-    t = _FLOATS[prefix][1]
-    call = f"call {int_} @llvm.fpto{'s' if signed else 'u'}i.sat.{int_}.{prefix}({t} "
+    t = form.type
+    call = f"call {int_} @llvm.fpto{'s' if signed else 'u'}i.sat.{int_}.{form.name}({t} "
 
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
         x = e.pop()
-        found = _truncated(e, x, int_, prefix, signed)
+        found = _hardware(e, x, int_, form, signed)
         if found is None:
             e.push(e.let(f"{call}{x})"))
         else:
@@ -178,13 +167,13 @@ def _saturation(int_: str, prefix: str, signed: bool) -> Emit:
 
 def _table() -> dict[str, Emit]:
     rows: dict[str, Emit] = {}
-    for f in _FLOATS:
-        rows[f"{f}.min"], rows[f"{f}.max"] = _extreme("min", f), _extreme("max", f)
+    for f, form in FLOATS.items():
+        rows[f"{f}.min"], rows[f"{f}.max"] = _extreme("min", form), _extreme("max", form)
         for i in ("i32", "i64"):
             for suffix, signed in (("s", True), ("u", False)):
-                rows[f"{i}.trunc_{f}_{suffix}"] = _truncation(i, f, signed)
-                rows[f"{i}.trunc_sat_{f}_{suffix}"] = _saturation(i, f, signed)
+                rows[f"{i}.trunc_{f}_{suffix}"] = _truncation(i, form, signed)
+                rows[f"{i}.trunc_sat_{f}_{suffix}"] = _saturation(i, form, signed)
     return rows
 
 
-FLOATS: Final[dict[int, Emit]] = {BY_NAME[name][0].op: emit for name, emit in _table().items()}
+CAREFUL: Final[dict[int, Emit]] = {BY_NAME[name][0].op: emit for name, emit in _table().items()}

@@ -1,6 +1,7 @@
 """How value types look in LLVM text."""
 
-from typing import Final
+import struct
+from typing import Final, final
 
 from wadjet.core.types import F32, F64, I32, I64, V128, FuncType, RefType, ValType
 
@@ -55,3 +56,34 @@ def float_bits(bits: int, double: bool) -> str:
     if double:
         return f"0x{bits:016X}"
     return f"bitcast (i32 {bits} to float)"
+
+
+@final
+class Float:
+    """A floating-point format: the standard's name, LLVM's type, and patterns of some numbers."""
+
+    __slots__ = ("bits", "inf", "name", "nan", "precision", "sign", "type")
+
+    def __init__(self, name: str, type_: str, bits: int, precision: int) -> None:
+        self.name: Final = name
+        self.type: Final = type_
+        self.bits: Final = bits
+        self.precision: Final = precision  # significant bits, the hidden one included
+        self.sign: Final = 1 << (bits - 1)
+        self.inf: Final = self.sign - (1 << (precision - 1))
+        self.nan: Final = self.inf | 1 << (precision - 2)  # the canonical one
+
+    def constant(self, bits: int) -> str:
+        """The constant with this pattern."""
+        return float_bits(bits, self.bits == 64)
+
+    def literal(self, value: float) -> str:
+        """The constant that is nearest to a number."""
+        code = ("<f", "<I") if self.bits == 32 else ("<d", "<Q")
+        return self.constant(struct.unpack(code[1], struct.pack(code[0], value))[0])
+
+
+FLOATS: Final = {
+    "f32": Float("f32", "float", 32, 24),
+    "f64": Float("f64", "double", 64, 53),
+}

@@ -7,6 +7,7 @@ from wadjet.core.body import MemArg
 from wadjet.core.opcodes import BY_NAME
 from wadjet.engine.emit.arith import fence, hide
 from wadjet.engine.emit.function import Emit, FunctionEmitter
+from wadjet.engine.emit.llvmtypes import FLOATS as SCALARS
 from wadjet.engine.emit.memory import address, volatile
 from wadjet.engine.emit.simd import FLOATS, INTEGERS, SHAPES, V128, Shape, indices, spread
 
@@ -72,7 +73,7 @@ def _spread(e: FunctionEmitter, shape: Shape, value: str) -> None:
 
 def _float_splat(shape: Shape) -> Emit:
     def emit(e: FunctionEmitter, imm: object, i: int) -> None:
-        _spread(e, shape, hide(e, e.pop(), shape.lane, f"f{shape.bits}"))
+        _spread(e, shape, hide(e, e.pop(), SCALARS[f"f{shape.bits}"]))
 
     return emit
 

@@ -1,6 +1,6 @@
 """Templates of relaxed SIMD (spec 4.3.6): the choices of `wadjet.core.numerics.relaxed`."""
 
-from wadjet.core.numerics.relaxed import TWINS
+from wadjet.core.relaxed import TWINS
 from wadjet.engine.emit.simd import FLOATS, INTEGERS, Shape, lanes
 
 _I16, _I32 = INTEGERS[16], INTEGERS[32]

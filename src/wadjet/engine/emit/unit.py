@@ -14,36 +14,32 @@ from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
-from wadjet.engine.emit.floats import FLOATS
+from wadjet.engine.emit.floats import CAREFUL
 from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
 from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
 from wadjet.engine.emit.rounding import ROUNDING
 from wadjet.engine.emit.simd_lanes import LANES
-from wadjet.engine.emit.templates import Template, by_op
+from wadjet.engine.emit.templates import Template
 from wadjet.engine.emit.variables import VARIABLES
-from wadjet.engine.emit.variants import texts
-
-#: what serves on every processor
-TEMPLATES: Final = by_op(texts(Settings()))
+from wadjet.engine.emit.variants import templates_for
 
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
 _TABLES: Final = (
     CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
-    ATOMICS, FLOATS,
+    ATOMICS, CAREFUL,
 )  # fmt: skip
 for _table in _TABLES:
     for _op, _emit in _table.items():
         assert SPECIAL[_op] is None, hex(_op)
-        assert _op not in TEMPLATES, hex(_op)
         SPECIAL[_op] = _emit
 
 
 @cache
 def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]":
     """Emitters and templates for a processor and a profile."""
-    templates = by_op(texts(settings))
+    templates = templates_for(settings)
     return canonical(SPECIAL, templates) if settings.deterministic else SPECIAL, templates
 
 

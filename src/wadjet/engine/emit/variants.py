@@ -4,10 +4,10 @@ from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.processors import forms
 from wadjet.engine.emit.simd import strict
 from wadjet.engine.emit.simd_relaxed import relaxed
-from wadjet.engine.emit.templates import SCALARS
+from wadjet.engine.emit.templates import SCALARS, Template, by_op
 
 
-def texts(settings: Settings) -> dict[str, str]:
-    """Mnemonic → template text, for every instruction that needs no special emitter."""
+def templates_for(settings: Settings) -> dict[int, Template]:
+    """op id → template, for every instruction that needs no special emitter."""
     rows = SCALARS | strict() | forms(settings)
-    return rows | relaxed(rows, settings.deterministic)
+    return by_op(rows | relaxed(rows, settings.deterministic))

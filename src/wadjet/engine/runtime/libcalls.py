@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from wadjet.core.numerics.integers import signed
 from wadjet.core.subtyping import match_def
 from wadjet.engine.contract import libcalls as rows
 from wadjet.engine.contract.layout import VM_STORE, octets
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
 
 Body = Callable[..., int]
-
-_signed: Final = signed(64)
 
 
 def _memory_grow(instance: "Instance", memory: int, pages: int) -> int:
@@ -70,7 +67,8 @@ def _memory_wait(instance: "Instance", address: int, size: int, expected: int, t
         if code:
             raise failure(code)
 
-    return waiters.wait(address, equal, _signed(timeout), poll)
+    forever = timeout >> 63  # negative
+    return waiters.wait(address, equal, -1 if forever else timeout, poll)
 
 
 def _memory_notify(_instance: "Instance", address: int, count: int) -> int:
