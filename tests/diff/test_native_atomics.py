@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -166,8 +167,8 @@ def test_wait_until_notified_across_stores_and_tiers(memory: Memory, tier: str) 
     with threads(3) as start:
         for _ in range(3):
             start(lambda: results.append(call(guest(memory, tier), "wait", 16, 0, FOREVER)))
-        woken = 0
-        while woken < 3:
+        woken, deadline = 0, time.monotonic() + 60
+        while woken < 3 and time.monotonic() < deadline:
             now = call(waker, "notify", 16, 1)
             assert now <= 1
             woken += now
