@@ -30,6 +30,7 @@ from wadjet.engine.runtime.arena import guest_arena, runtime_arena
 from wadjet.engine.runtime.exceptions import from_raw, raw_payload
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
+from wadjet.engine.runtime.image import Image
 from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
 from wadjet.engine.runtime.pages import reserve
@@ -76,11 +77,10 @@ class Machine:
         self._codes: WeakSet[NativeCode] = WeakSet()
         self._guarded: WeakSet[Memory] = WeakSet()
         self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
-        #: start address of each piece of code → (its end, whose it is, function index)
-        self._starts: list[int] = []
-        self._pieces: dict[int, tuple[int, ref[NativeCode], int]] = {}
-        #: the addresses of code that is gone, with whose it was
-        self._gone: list[tuple[list[int], ref[NativeCode]]] = []
+        #: where guest code lies, and the addresses of all images in order (of some that are gone,
+        #: too)
+        self._images: WeakValueDictionary[int, Image] = WeakValueDictionary()
+        self._bases: list[int] = []
         self.lock: Final = threading.RLock()
         self._build_collector = collector
         self._collector: Collector | None = None
@@ -130,11 +130,6 @@ class Machine:
         """Place code of the runtime itself, which no signal may stop."""
         with self.lock:
             return load(image, self.resolve, self._own)
-
-    def load(self, image: bytes, symbol: Callable[[str], int | None]) -> Loaded:
-        """Place guest code; `symbol` knows the names that the machine does not."""
-        with self.lock:
-            return load(image, lambda name: symbol(name) or self.resolve(name), self.arena)
 
     def want_tails(self) -> None:
         """Somebody makes tail calls: from now on all functions have entries for them."""
@@ -201,36 +196,30 @@ class Machine:
         store64(slot, 0)
         self._free_regions.append(slot)
 
-    def register_code(self, address: int, size: int, code: "ref[NativeCode]", index: int) -> None:
-        """Remember whose code lies where, for backtraces."""
+    def new_image(
+        self, owner: "ref[NativeCode]", count: int, room: int, home: Image | None = None
+    ) -> Image:
+        """A place for guest code (see `Image`), known as long as it lives."""
         with self.lock:
-            while self._gone:
-                self._forget(*self._gone.pop())
-            if address not in self._pieces:
-                insort(self._starts, address)
-            self._pieces[address] = (address + size, code, index)
-
-    def forget_code(self, addresses: list[int], code: "ref[NativeCode]") -> None:
-        """The code at these addresses will be gone. (Only noted, since this is called anywhere.)"""
-        self._gone.append((addresses, code))
-
-    def _forget(self, addresses: list[int], code: "ref[NativeCode]") -> None:
-        # others may have taken the place meanwhile
-        gone = {a for a in addresses if a in self._pieces and self._pieces[a][1] is code}
-        self._starts = [a for a in self._starts if a not in gone]
-        for address in gone:
-            del self._pieces[address]
+            image = Image(self, owner, count, room, home)
+            if len(self._bases) > 2 * len(self._images) + 100:
+                self._bases = sorted(self._images)
+            if image.address not in self._bases:
+                insort(self._bases, image.address)
+            self._images[image.address] = image
+            return image
 
     def function_at(self, pc: int) -> "tuple[NativeCode, int] | None":
         """The module and the index of the guest function that this program counter is in."""
         with self.lock:
-            starts = self._starts
-            k = bisect_right(starts, pc) - 1
-            if k < 0:
+            for k in range(bisect_right(self._bases, pc) - 1, -1, -1):
+                image = self._images.get(self._bases[k])
+                if image is not None:
+                    break
+            else:
                 return None
-            end, owner, index = self._pieces[starts[k]]
-        code = owner()
-        return None if pc >= end or code is None else (code, index)
+            code, index = image.owner(), image.function_at(pc)
+        return None if code is None or index is None else (code, index)
 
     def _on_sample(self, pc: int) -> None:
         found = self.function_at(pc)

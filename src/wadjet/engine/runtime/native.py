@@ -6,7 +6,6 @@ a stub, which has the function compiled when it is first called and goes on in w
 
 import threading
 from abc import abstractmethod
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -19,18 +18,24 @@ from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.native import NativeHeap
-from wadjet.engine.runtime.arena import Block
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.func import WasmFunc
-from wadjet.engine.runtime.loader import Loaded
+from wadjet.engine.runtime.image import Image, Placed
+from wadjet.engine.runtime.loader import Object
 from wadjet.engine.runtime.machine import Machine
-from wadjet.engine.runtime.stubs import STUB, STUBS
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
     from wadjet.engine.runtime.store import Store
+
+#: Room for machine code: bytes at least, bytes for each byte of WebAssembly, bytes at most; and
+#: bytes of what is set aside when that is full.
+_LEAST: Final = 16 << 10
+_GROWTH: Final = 8
+_MOST: Final = 128 << 20
+_MORE: Final = 4 << 20
 
 
 class NativeCode(ModuleCode):
@@ -51,18 +56,25 @@ class NativeCode(ModuleCode):
         self._imports = self.layout.func_imports
         count = len(valid.module.funcs)
         self._count = count
-        self._block, self._slots = self._make_slots(0)
-        self._done = bytearray(count)
+        self._me: ref[NativeCode] = ref(self)
+        #: where the code lies: the first has the slots
+        self._images: list[Image] = [machine.new_image(self._me, count, self._room())]
+        self._image: Final = self._images[0]
+        self._image.open()
+        #: by slot: 1 + the level of its code, 0 if there is none
+        self._levels = bytearray(count)
         #: functions with a tail-call entry of their own
         self._tailed: set[int] = set()
-        self._pieces: list[Loaded] = []
         self._instances: WeakSet[Instance] = WeakSet()
         #: held while a function of this module is compiled
         self._lock = threading.RLock()
-        self._me: ref[NativeCode] = ref(self)
-        self._tail_block: Block | None = None
-        self._tails = self._slots[:0]
         machine.register(self)
+
+    def _room(self) -> int:
+        """How many bytes to set aside for code; only addresses, as long as there is none."""
+        codes = self.valid.module.codes
+        written = codes[-1].start + codes[-1].size - codes[0].start if codes else 0
+        return min(_LEAST + _GROWTH * written, _MOST)
 
     def linked(self, imports: "Sequence[Func]") -> ModuleCode:
         """Where guest functions are imported, exceptions may come from them: also from host
@@ -97,44 +109,24 @@ class NativeCode(ModuleCode):
         """The same module with other settings."""
 
     @abstractmethod
-    def build(self, slots: Sequence[int]) -> bytes:
-        """An object that defines `f<index>` for each of these functions (by slot)."""
+    def build(self, slots: Sequence[int]) -> tuple[bytes, int]:
+        """An object that defines `f<index>` for each of these functions (by slot), and how good
+        their code is: a level from 0 on."""
 
     @abstractmethod
     def build_tail(self, slot: int) -> bytes:
         """An object that defines `t<index>`, calling what stands in `slot`."""
 
-    def _make_slots(self, first: int) -> tuple[Block, memoryview]:
-        """A slot and a stub for each function; the stubs ask for numbers from `first` on."""
-        count, machine = self._count, self.machine
-        block = machine.arena.allocate((WORD + STUB) * max(count, 1))
-        stubs = block.address + WORD * count
-        slots = block.view()[: WORD * count].cast("Q")
-        slots[:] = memoryview(array("Q", range(stubs, stubs + STUB * count, STUB)))
-        text = STUBS[machine.arch](stubs, first, count, machine.symbols["wj_lazy_common"])
-        block.view()[WORD * count : (WORD + STUB) * count] = text
-        return block, slots
-
     def open_tails(self) -> None:
         """Have entries for tail calls (they are numbered after the ordinary ones)."""
         with self.machine.lock:
-            if self._tail_block is None:
-                self._tail_block, self._tails = self._make_slots(self._count)
+            if not self._image.has_tails:
+                self._image.open(tails=True)
                 for instance in self._instances:
                     self._fill_tails(instance)
 
     def _fill_tails(self, instance: "Instance") -> None:
-        instance.vmfuncs[VM_FUNC["tail"] // WORD :: VM_FUNC.size // WORD] = self._tails
-
-    def _symbol(self, name: str) -> int | None:
-        """What objects of this module may refer to besides the machine's symbols."""
-        if name == "slots":
-            return self._block.address
-        if name != "tails":
-            return None
-        self.machine.want_tails()
-        assert self._tail_block is not None, "opened with all others"
-        return self._tail_block.address
+        instance.vmfuncs[VM_FUNC["tail"] // WORD :: VM_FUNC.size // WORD] = self._image.tails
 
     def compile_slot(self, slot: int) -> int:
         """Make sure a function is compiled; the address of its code. Invalid, Malformed where a
@@ -142,10 +134,10 @@ class NativeCode(ModuleCode):
         with self._lock:
             if slot >= self._count:
                 return self._compile_tail(slot - self._count)
-            if not self._done[slot]:
-                self._place(self.machine.load(self.build([slot]), self._symbol))
+            if not self._levels[slot]:
+                self.add(*self.build([slot]))
                 self.valid.forget(slot)
-            address: int = self._slots[slot]
+            address: int = self._image.slots[slot]
             return address
 
     def _compile_tail(self, slot: int) -> int:
@@ -153,41 +145,39 @@ class NativeCode(ModuleCode):
         self.compile_slot(slot)
         index = slot + self._imports
         if index not in self._tailed:
-            at = self._block.address + WORD * slot
-            image = self.build_tail(slot)
-            self._place(self.machine.load(image, lambda name: at if name == "slot" else None))
-        address: int = self._tails[slot]
+            self.add(self.build_tail(slot), 0, slot)
+        address: int = self._image.tails[slot]
         return address
-
-    def replace(self, image: bytes) -> None:
-        """Use better code for functions that have some already."""
-        self._place(self.machine.load(image, self._symbol))
 
     def heat(self, index: int) -> None:
         """A sample found a function (the index counts imports first) running."""
 
-    def _place(self, loaded: Loaded) -> None:
-        """Let everyone call what was loaded from now on."""
-        self._pieces.append(loaded)
+    def add(self, built: bytes, level: int, slot: int = 0) -> None:
+        """Let everyone call the functions of an object from now on, as far as their code is better
+        than what there is. `slot` is what the object calls so."""
+        loaded = Object(built)
         with self.machine.lock:
-            for name, (address, size) in loaded.symbols.items():
-                if name[0] in "ft" and name[1:].isdigit():
-                    index = int(name[1:])
-                    self.machine.register_code(address, size, self._me, index)
-                    if loaded.is_global(name):  # not a copy, to be inlined
-                        self._publish(index, name[0] == "t", address)
+            image = self._images[-1]
+            if not image.has_room(loaded.size):
+                room = max(_MORE, loaded.size)
+                image = self.machine.new_image(self._me, 0, room, self._image)
+                self._images.append(image)
+            self._publish(image, image.place(loaded, level, slot))
 
-    def _publish(self, index: int, tail: bool, address: int) -> None:
-        slot = index - self._imports
-        if tail:
-            self._tailed.add(index)
-            self.machine.want_tails()
-            self._tails[slot] = address
-            self._patch(slot, "tail", address)
-        else:
-            self._slots[slot] = address
-            self._done[slot] = 1
-            self._patch(slot, "code", address)
+    def _publish(self, image: Image, functions: Sequence[Placed]) -> None:
+        for index, tail, is_global, level, start, _ in functions:
+            slot, address = index - self._imports, image.address + start
+            if not is_global:
+                continue
+            if tail:
+                self._tailed.add(index)
+                self.machine.want_tails()
+                self._image.tails[slot] = address
+                self._patch(slot, "tail", address)
+            elif level >= self._levels[slot]:
+                self._levels[slot] = level + 1
+                self._image.slots[slot] = address
+                self._patch(slot, "code", address)
 
     def _patch(self, slot: int, member: str, address: int) -> None:
         """Tell the VMFuncs of all instances."""
@@ -207,8 +197,8 @@ class NativeCode(ModuleCode):
         """Give the VMFuncs of an instance their code, now and whenever there is better."""
         with self.machine.lock:
             self._instances.add(instance)
-            instance.vmfuncs[:: VM_FUNC.size // WORD] = self._slots
-            if self._tail_block is not None:
+            instance.vmfuncs[:: VM_FUNC.size // WORD] = self._image.slots
+            if self._image.has_tails:
                 self._fill_tails(instance)
 
     def prepare(self, store: "Store") -> None:
@@ -244,8 +234,3 @@ class NativeCode(ModuleCode):
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """A builtin for plain signatures."""
         return self.doors.entry(func)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_pieces"):
-            addresses = [a for piece in self._pieces for a, _ in piece.symbols.values()]
-            self.machine.forget_code(addresses, self._me)

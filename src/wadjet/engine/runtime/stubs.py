@@ -19,8 +19,9 @@ def x86_64(start: int, first: int, count: int, common: int) -> bytes:
     text = bytearray((b"\x68\0\0\0\0\xe9\0\0\0\0" + b"\xcc" * 6) * count)
     _columns(text, array("I", range(first, first + count)), 1, 2, 3, 4)
     nearest = common - (start + 10)
-    distances = [(nearest - STUB * k) & 0xFFFFFFFF for k in range(count)]
-    _columns(text, array("I", distances), 6, 7, 8, 9)
+    distances = array("q", range(nearest, nearest - STUB * count, -STUB)).tobytes()
+    for byte in range(4):
+        text[6 + byte :: STUB] = distances[byte::8]
     return bytes(text)
 
 

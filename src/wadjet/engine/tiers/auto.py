@@ -48,7 +48,7 @@ class AutoCode(NativeCode):
         text = emit_tail(self.valid, slot + self.layout.func_imports)
         return compile_text(text, host_target(), QUICK)
 
-    def build(self, slots: Sequence[int]) -> bytes:
+    def build(self, slots: Sequence[int]) -> tuple[bytes, int]:
         """Emit and compile, at the level that the policy says."""
         level = QUICK
         if all(map(self._deserves, slots)):
@@ -58,7 +58,7 @@ class AutoCode(NativeCode):
         image = compile_text(text, host_target(), level)
         if level == FAIR:
             self._spent += time.perf_counter() - start
-        return image
+        return image, level
 
     def _emit(self, slots: Sequence[int], level: int) -> str:
         indices = [s + self.layout.func_imports for s in slots]
@@ -82,4 +82,4 @@ class AutoCode(NativeCode):
         """Replace a function's quick code (called in the background)."""
         image = compile_(self._emit([slot], FULL), FULL)
         if image is not None:
-            self.replace(image)
+            self.add(image, FULL)

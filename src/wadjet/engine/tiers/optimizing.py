@@ -28,7 +28,8 @@ class OptimizingCode(NativeCode):
         text = emit_tail(self.valid, slot + self.layout.func_imports)
         return compile_text(text, host_target(), QUICK)
 
-    def build(self, slots: Sequence[int]) -> bytes:
+    def build(self, slots: Sequence[int]) -> tuple[bytes, int]:
         """Emit and compile."""
         indices = [slot + self.layout.func_imports for slot in slots]
-        return compile_text(emit(self.valid, indices, self.settings), host_target(), FULL)
+        text = emit(self.valid, indices, self.settings)
+        return compile_text(text, host_target(), FULL), FULL
