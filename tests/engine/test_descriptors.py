@@ -1,4 +1,4 @@
-"""Descriptors in native code: where they stand, and that they live as long as what they describe."""
+"""Descriptors in native code: where they stand, and that they live with what they describe."""
 
 from tests.engine.compiled import run
 

@@ -4,10 +4,11 @@
     VMType   one per canonical type (and per tag): what an object is; its first word points here
 
 An object begins with the address of its VMType. A struct's fields follow, naturally aligned; an
-array has its length (i64) and then its elements; an exception its payload, like a struct. Objects
-start at multiples of 16 bytes. Where the type has a descriptor, the word before the object refers
-to it, the last of a granule that belongs to the object too. A byte for each 16 bytes of the heap tells where objects start (1) and which of them the
-collector has reached (3).
+array has its length (i64) and then its elements; an exception its payload, like a struct; for
+continuations see `contract.continuations`. Objects start at multiples of 16 bytes. Where the type
+has a descriptor, the word before the object refers to it, the last of a granule that belongs to
+the object too. A byte for each 16 bytes of the heap tells where objects start (1) and which of
+them the collector has reached (3).
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ VM_HEAP: Final = Struct(
     depth="i64",  # how many there are
     handles="ptr",  # one byte per host reference: set when reached
     handle_count="i64",
+    continuation="ptr",  # the VMType of continuations
+    stacks="ptr",  # the first of their stacks (VMStack)
+    pool="ptr",  # the first that nobody uses
+    pooled="i64",  # how many nobody uses
 )
 
 VM_TYPE: Final = Struct(
@@ -46,9 +51,12 @@ VM_TYPE: Final = Struct(
 DISPLAY: Final = VM_TYPE.size
 MIN_DISPLAY: Final = 8
 
+#: This bit tells objects that have a length from those whose size their type knows.
+SIZED: Final = 8
 KIND_STRUCT: Final = 1
-KIND_ARRAY: Final = 2
-KIND_EXCEPTION: Final = 3
+KIND_EXCEPTION: Final = 2
+KIND_ARRAY: Final = SIZED
+KIND_CONTINUATION: Final = SIZED + 1
 
 #: Objects start at multiples of this.
 GRANULE: Final = 16

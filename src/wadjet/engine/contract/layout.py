@@ -119,6 +119,7 @@ VM_STORE: Final = Struct(
     until="ptr",  # the outermost VMActivation that is meant to stop, null for all of them
     fuel="i64",  # what is left where fuel is compiled in
     stack_size="i64",  # bytes of native stack that one entry from the host may use
+    stack="ptr",  # the VMStack that runs (see `contract.continuations`), or null
 )
 
 #: Owner of a store that has become part of another.

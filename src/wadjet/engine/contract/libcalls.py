@@ -47,5 +47,7 @@ GC_REFILL: Final = _libcall("gc_refill", 1)
 MEMORY_WAIT: Final = _libcall("memory_wait", 4)
 #: (machine address, count) → how many threads were woken
 MEMORY_NOTIFY: Final = _libcall("memory_notify", 2)
+#: () → 0; then there is a stack for a continuation in the heap's pool
+STACK_NEW: Final = _libcall("stack_new", 0)
 
 LIBCALLS: Final = tuple(_ALL)

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
+from wadjet.engine.contract.continuations import VM_STACK
 from wadjet.engine.contract.layout import Struct
 
 #: How many handlers of others (for one signal) a process can have, one after the other, that ours
@@ -68,6 +69,8 @@ VM_ACTIVATION: Final = Struct(
     trap="i64",  # why it was left, if it was
     frame_count="i64",
     serial="i64",  # which entry of its thread this is
+    stack="ptr",  # VMStore.stack before it, and …
+    limit="ptr",  # … VMStore.stack_limit
 )
 
 #: Return addresses kept for the guest's backtrace.
@@ -76,7 +79,9 @@ MAX_FRAMES: Final = 64
 JUMP_WORDS: Final = 48
 ACTIVATION_JUMP: Final = VM_ACTIVATION.size
 ACTIVATION_FRAMES: Final = ACTIVATION_JUMP + 8 * JUMP_WORDS
-ACTIVATION_SIZE: Final = ACTIVATION_FRAMES + 8 * MAX_FRAMES
+#: The VMStack of the thread's own stack.
+ACTIVATION_BASE: Final = ACTIVATION_FRAMES + 8 * MAX_FRAMES
+ACTIVATION_SIZE: Final = ACTIVATION_BASE + VM_STACK.size
 
 
 @dataclass(frozen=True, slots=True)

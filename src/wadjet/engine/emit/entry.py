@@ -14,9 +14,8 @@ from typing import Final
 from wadjet.core.types import F32, F64, I32, I64, FuncType, RefType, ValType
 from wadjet.engine.contract.layout import CELL, VM_FUNC, VM_HOST_FUNC, VM_STORE
 from wadjet.engine.contract.machine import (
-    ACTIVATION_JUMP, ACTIVATION_SIZE, VM_ACTIVATION, VM_RUNTIME,
+    ACTIVATION_JUMP, ACTIVATION_SIZE, VM_ACTIVATION,
 )  # fmt: skip
-from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, signature
 
 
@@ -209,58 +208,51 @@ def raw(type_: FuncType) -> str:
 # --- guest → Python ------------------------------------------------------------------------------
 
 
-def _host_head(t: _Text, name: str, type_: FuncType, buffer: int) -> str:
-    """Begin a host function: set `%buffer` (bytes) aside, find the activation, see that the stack
-    has room, take the GIL."""
+def _outside(kind: str, type_: FuncType, inner: str) -> str:
+    """`@<kind>_<sig>`: what the guest calls. Takes its operands to `inner`, which runs on the
+    thread's own stack, in a buffer of cells, where it finds the results."""
+    t = _Text()
     params = [f"{llvm_type(p)} %p{k}" for k, p in enumerate(type_.params)]
-    result = result_type(type_.results)
-    first = ["ptr %host", "ptr %out"] if in_memory(type_.results) else ["ptr %host"]
+    result, results = result_type(type_.results), type_.results
+    first = ["ptr %host", "ptr %out"] if in_memory(results) else ["ptr %host"]
+    name = f"{kind}_{signature(type_)}"
     t.add(f"define hidden {result} @{name}({', '.join([*first, *params])}) #2 {{")
     t.label("entry")
-    t.add(f"%buffer = alloca [{buffer} x i8], align 16")
-    thread = t.let("call ptr @wj_thread()")
-    act = t.load("ptr", thread, 0)
-    store = t.load("ptr", act, VM_ACTIVATION["store"])
-    limit = t.load("ptr", store, VM_STORE["stack_limit"])
-    here = t.let("call ptr @llvm.frameaddress.p0(i32 0)")
-    t.unless(t.let(f"icmp ugt ptr {here}, {limit}"), "deep")
-    t.add(f"call void @wj_pause(ptr {act})")
-    return act
-
-
-def _host_tail(t: _Text, type_: FuncType, act: str) -> str:
-    """Where a host function fails: with a trap; with an exception that guests can catch, which is
-    in its place when zeros are returned; with any other."""
-    result = result_type(type_.results)
-    return "\n".join(
-        [
-            "deep:",
-            f"call void @wj_trap(ptr %host, i32 {TrapCode.STACK_EXHAUSTED})",
-            "unreachable",
-            "wrong:",
-            f"%caught = call i32 @wj_raised(ptr %host, ptr {act})",
-            "%error = icmp eq i32 %caught, 0",
-            "br i1 %error, label %stop, label %throw",
-            "throw:",
-            f"call void @wj_resume(ptr {act})",
-            "ret void" if result == "void" else f"ret {result} zeroinitializer",
-            "stop:",
-            f"call void @wj_host_error(ptr {act})",
-            "unreachable",
-            "}",
-        ]
-    )
+    room = CELL * max(len(type_.params), len(results), 1)
+    t.add(f"%cells = alloca [{room} x i8], align 16")
+    for k, p in enumerate(type_.params):
+        if kind == "hostraw":
+            t.add(f"store [2 x i64] zeroinitializer, ptr {t.at('%cells', CELL * k)}, align 16")
+        t.store(llvm_type(p), f"%p{k}", "%cells", CELL * k)
+    t.add(f"call void @wj_call_host(ptr @{inner}, ptr %host, ptr %cells)")
+    values = [t.load(llvm_type(r), "%cells", CELL * k) for k, r in enumerate(results)]
+    if in_memory(results):
+        for k, (r, v) in enumerate(zip(results, values, strict=True)):
+            t.store(llvm_type(r), v, "%out", CELL * k)
+        values = []
+    if not values:
+        t.add("ret void")
+    elif len(values) == 1:
+        t.add(f"ret {result} {values[0]}")
+    else:
+        aggregate = "poison"
+        for k, (r, v) in enumerate(zip(results, values, strict=True)):
+            aggregate = t.let(f"insertvalue {result} {aggregate}, {llvm_type(r)} {v}, {k}")
+        t.add(f"ret {result} {aggregate}")
+    return "\n".join([*t.lines, "}"])
 
 
 def host(type_: FuncType) -> str:
     """A host function with a plain signature: numbers in, at most one number out."""
     t = _Text()
-    count = len(type_.params)
-    act = _host_head(t, f"host_{signature(type_)}", type_, 8 * (count + 1))
-    array = "%buffer"
+    count, inner = len(type_.params), f"hostin_{signature(type_)}"
+    t.add(f"define hidden i32 @{inner}(ptr %host, ptr %cells) #2 {{")
+    t.label("entry")
+    array = "%objects"
+    t.add(f"{array} = alloca [{count + 1} x ptr], align 16")
     objects = []
     for k, p in enumerate(type_.params):
-        item = _to_python(t, p, f"%p{k}")
+        item = _to_python(t, p, t.load(llvm_type(p), "%cells", CELL * k))
         t.unless(t.let(f"icmp ne ptr {item}, null"), "wrong")
         objects.append(item)
         t.store("ptr", item, array, 8 * (k + 1))
@@ -274,47 +266,23 @@ def host(type_: FuncType) -> str:
     for item in objects:
         t.add(f"call void @Py_DecRef(ptr {item})")
     t.unless(t.let(f"icmp ne ptr {answer}, null"), "wrong")
-    value = "void"
     if type_.results:
         value = _from_python(t, type_.results[0], answer, "misfit")
+        t.store(llvm_type(type_.results[0]), value, "%cells", 0)
     t.add(f"call void @Py_DecRef(ptr {answer})")
-    t.add(f"call void @wj_resume(ptr {act})")
-    t.add(f"ret {llvm_type(type_.results[0])} {value}" if type_.results else "ret void")
+    t.add("ret i32 0")
     if type_.results:
         t.label("misfit")
         t.add(f"call void @Py_DecRef(ptr {answer})")
         t.add("br label %wrong")
-    return "\n".join([*t.lines, _host_tail(t, type_, act)])
+    t.label("wrong")
+    t.add("ret i32 -1")
+    return "\n".join([*t.lines, "}", _outside("host", type_, inner)])
 
 
 def host_raw(type_: FuncType) -> str:
-    """A host function of any signature: Python converts, through a buffer of cells."""
-    t = _Text()
-    room = CELL * max(len(type_.params), len(type_.results), 1)
-    act, cells = _host_head(t, f"hostraw_{signature(type_)}", type_, room), "%buffer"
-    for k, p in enumerate(type_.params):
-        t.add(f"store [2 x i64] zeroinitializer, ptr {t.at(cells, CELL * k)}, align 16")
-        t.store(llvm_type(p), f"%p{k}", cells, CELL * k)
-    status = t.let(
-        f"call i32 @wj_python(i64 {VM_RUNTIME['on_host']}, ptr %host, i64 0, ptr {cells})"
-    )
-    t.unless(t.let(f"icmp eq i32 {status}, 0"), "wrong")
-    t.add(f"call void @wj_resume(ptr {act})")
-    values = [t.load(llvm_type(r), cells, CELL * k) for k, r in enumerate(type_.results)]
-    if in_memory(type_.results):
-        for k, (r, v) in enumerate(zip(type_.results, values, strict=True)):
-            t.store(llvm_type(r), v, "%out", CELL * k)
-        values = []
-    if not values:
-        t.add("ret void")
-    elif len(values) == 1:
-        t.add(f"ret {llvm_type(type_.results[0])} {values[0]}")
-    else:
-        result, aggregate = result_type(type_.results), "poison"
-        for k, (r, v) in enumerate(zip(type_.results, values, strict=True)):
-            aggregate = t.let(f"insertvalue {result} {aggregate}, {llvm_type(r)} {v}, {k}")
-        t.add(f"ret {result} {aggregate}")
-    return "\n".join([*t.lines, _host_tail(t, type_, act)])
+    """A host function of any signature: Python converts, through the buffer of cells."""
+    return _outside("hostraw", type_, "wj_host_raw")
 
 
 def doors(type_: FuncType) -> str:
@@ -346,18 +314,12 @@ declare i32 @wj_enter(ptr, ptr)
 declare void @wj_leave(ptr)
 declare void @wj_fail(ptr)
 declare void @wj_thrown(ptr)
-declare void @wj_trap(ptr, i32) noreturn
-declare void @wj_host_error(ptr) noreturn
-declare i32 @wj_raised(ptr, ptr)
-declare void @wj_pause(ptr)
-declare void @wj_resume(ptr)
-declare ptr @wj_thread()
-declare i32 @wj_python(i64, ptr, i64, ptr)
+declare void @wj_call_host(ptr, ptr, ptr)
+declare i32 @wj_host_raw(ptr, ptr)
 declare void @wj_bad_arity(i64, i64)
 declare i32 @wj_read_i32(ptr)
 declare i64 @wj_read_i64(ptr)
 declare i32 @_setjmp(ptr) returns_twice
-declare ptr @llvm.frameaddress.p0(i32 immarg)
 declare ptr @PyErr_Occurred()
 declare ptr @PyLong_AsVoidPtr(ptr)
 declare ptr @PyLong_FromLongLong(i64)

@@ -71,15 +71,20 @@ def _raise(e: FunctionEmitter, word: str, outside: Frame | None = None) -> None:
     e.goto(_unwind_label(e, outside))
 
 
-def _tag_type(e: FunctionEmitter, tag: int) -> FuncType:
+def tag_type(e: FunctionEmitter, tag: int) -> FuncType:
+    """The type of a tag."""
     comp = e.unit.valid.types[e.unit.module.tag_types()[tag].type].comp
     assert isinstance(comp, FuncType)
     return comp
 
 
 def _throw(e: FunctionEmitter, imm: object, i: int) -> None:
-    tag = cast(int, imm)
-    type_ = _tag_type(e, tag)
+    _raise(e, new_exception(e, cast(int, imm)))
+
+
+def new_exception(e: FunctionEmitter, tag: int) -> str:
+    """Make an exception of the operands on the stack."""
+    type_ = tag_type(e, tag)
     layout = exception_layout(type_)
     payload = e.pops(len(type_.params))
     vm_tag = e.fixed("i64", "%ctx", e.unit.layout("tags", tag))
@@ -88,7 +93,7 @@ def _throw(e: FunctionEmitter, imm: object, i: int) -> None:
     for offset, t, value in zip(layout.offsets, type_.params, payload, strict=True):
         slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {offset}")
         e.emit(f"store {llvm_type(t)} {value}, ptr {slot}, align 4, !tbaa !8")
-    _raise(e, word)
+    return word
 
 
 def _throw_ref(e: FunctionEmitter, imm: object, i: int) -> None:
@@ -127,7 +132,7 @@ def _dispatch(e: FunctionEmitter, handler: Handler) -> None:
             hit = e.label("hit")
             e.emit(f"br i1 {_is_tag(e, word, clause.tag)}, label %{hit}, label %{after}")
             e.start(hit)
-        values = [] if clause.tag is None else _payload(e, word, _tag_type(e, clause.tag))
+        values = [] if clause.tag is None else _payload(e, word, tag_type(e, clause.tag))
         if clause.kind in (1, 3):
             values.append(word)
         e.goto(branch(e, clause.label, values))
@@ -183,7 +188,7 @@ def _catch(e: FunctionEmitter, imm: object, i: int) -> None:
     handler.edges = [(e.block, e.locals[:], [])]
     handler.label = other
     e.start(hit)
-    e.stack.extend(_payload(e, handler.caught, _tag_type(e, tag)))
+    e.stack.extend(_payload(e, handler.caught, tag_type(e, tag)))
 
 
 def _catch_all(e: FunctionEmitter, imm: object, i: int) -> None:

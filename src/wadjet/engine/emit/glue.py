@@ -10,15 +10,11 @@ that no C compiler is needed anywhere. What it shares with Python is in `contrac
     wj_thrown      end it with a guest's exception on its way: the same
     wj_trap        stop the guest with a trap code
     wj_host_error  stop the guest because a Python exception is set
-    wj_raised      from a host function: is the Python exception set one that guests can catch?
     wj_pause       leave the guest for Python: take the GIL
     wj_resume      go back into the guest after Python ran
-    wj_python      call a Python object of VMRuntime with three integers
-    wj_libcall     from guest code: call the runtime's Python side
-    wj_lazy        from a lazy stub: compile the function, give its code
-    wj_look, wj_stop, wj_tap  for the metronome: see, end, interrupt what a thread runs
-    wj_gone        at the end of a thread
-    wj_on_fault_K, wj_on_tick   signal handlers
+    wj_mark        collect: mark from the thread's stack and what else is given
+
+and `callbacks` into Python, the signal `handlers`, `stacks` and `resumption` for continuations.
 
 What one thread reads of another (`wj_look`, `wj_stop`) it reads while it holds the GIL: whoever
 ends a run then waits for the GIL before the activation's frame goes. So the native tier needs the
@@ -28,31 +24,24 @@ GIL; `native_machine` refuses interpreters without.
 from typing import Final
 
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, ACTIVATION_JUMP, VM_RUNTIME, Platform,
+    ACTIVATION_BASE, ACTIVATION_JUMP, VM_RUNTIME, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.callbacks import callbacks
 from wadjet.engine.emit.handlers import handlers
 from wadjet.engine.emit.members import rt, word
+from wadjet.engine.emit.resumption import resumption
+from wadjet.engine.emit.stacks import stacks
 from wadjet.engine.emit.stubs import COMMON
-
-
-def _text(name: str, text: str) -> str:
-    """A C string constant."""
-    return f'@{name} = private constant [{len(text) + 1} x i8] c"{text}\\00"'
-
-
-_TEXTS: Final = [
-    _text("wj.range32", "an i32 must lie between -2**31 and 2**32 - 1"),
-    _text("wj.range64", "an i64 must lie between -2**63 and 2**64 - 1"),
-    _text("wj.arity", "expected %zd arguments, but %zd were given"),
-]
+from wadjet.engine.emit.swap import SWAP
 
 
 def glue(platform: Platform, arch: str) -> str:
     """The text of the whole runtime module for one platform."""
-    parts = [COMMON[arch], _DECLARATIONS, *_TEXTS, _thread(), _enter(), _leave(), _fail()]
-    parts += [_thrown(), _stop(), _switch(), _libcall(), _lazy(), _raised(), _python(), _read()]
-    return "\n".join([*parts, _mark(arch), handlers(platform), _TRAILER])
+    parts = [COMMON[arch], SWAP[arch], _DECLARATIONS, _thread(), _enter(), _leave(), _fail()]
+    parts += [_thrown(), _stop(), _switch(), _mark(arch), callbacks(), handlers(platform, arch)]
+    parts += [stacks(), resumption(arch)]
+    return "\n".join([*parts, _TRAILER])
 
 
 def _thread() -> str:
@@ -66,6 +55,7 @@ define hidden ptr @wj_thread() #2 {{
 """
 
 
+# long: one function of LLVM text
 def _enter() -> str:
     return f"""
 define hidden i32 @wj_enter(ptr %act, ptr %func) #2 {{
@@ -127,8 +117,26 @@ link:
   %depth = load i64, ptr %depth.p
   %depth.1 = add i64 %depth, 1
   store i64 %depth.1, ptr %depth.p
+  %base = getelementptr i8, ptr %act, i64 {ACTIVATION_BASE}
+  %stack.p = {word("store", "%store", "stack")}
+  %stack = load ptr, ptr %stack.p
+  %saved.p = {word("act", "%act", "stack")}
+  store ptr %stack, ptr %saved.p
+  store ptr %base, ptr %stack.p
+  %limit.p = {word("store", "%store", "stack_limit")}
+  %limit = load ptr, ptr %limit.p
+  %saved.limit.p = {word("act", "%act", "limit")}
+  store ptr %limit, ptr %saved.limit.p
+  %parent.p = {word("stack", "%base", "parent")}
+  store ptr null, ptr %parent.p
   %outermost = icmp eq ptr %outer, null
-  br i1 %outermost, label %first, label %go
+  br i1 %outermost, label %first, label %inner
+inner:
+  ; the outer run may be on another stack just now, but this one is on the thread's own again
+  %outer.base = getelementptr i8, ptr %outer, i64 {ACTIVATION_BASE}
+  %outer.floor.p = {word("stack", "%outer.base", "floor")}
+  %outer.floor = load i64, ptr %outer.floor.p
+  br label %go
 first:
   %interrupt.p = {word("store", "%store", "interrupt")}
   store i64 0, ptr %interrupt.p
@@ -140,10 +148,14 @@ first:
   %top = ptrtoint ptr %frame to i64
   %budget = call i64 @llvm.usub.sat.i64(i64 %top, i64 %size)
   %bottom = call i64 @llvm.umax.i64(i64 %budget, i64 %low)
-  %limit.p = {word("store", "%store", "stack_limit")}
-  store i64 %bottom, ptr %limit.p
   br label %go
 go:
+  %floor = phi i64 [ %outer.floor, %inner ], [ %bottom, %first ]
+  %floor.p = {word("stack", "%base", "floor")}
+  store i64 %floor, ptr %floor.p
+  %base.limit.p = {word("stack", "%base", "limit")}
+  store i64 %floor, ptr %base.limit.p
+  store i64 %floor, ptr %limit.p
   %tstate = call ptr @PyEval_SaveThread()
   %tstate.p = {word("act", "%act", "tstate")}
   store ptr %tstate, ptr %tstate.p
@@ -158,6 +170,7 @@ refused:
 def _unlink() -> str:
     """Take the activation off its thread and give the store back; needs %act."""
     return f"""
+  call void @wj_abandon(ptr %act)
   %thread.p = {word("act", "%act", "thread")}
   %t = load ptr, ptr %thread.p
   %previous.p = {word("act", "%act", "previous")}
@@ -235,6 +248,7 @@ done:
 
 def _thrown() -> str:
     """The store is given back last: until then nobody else can allocate in its heap."""
+    thrown = VM_RUNTIME["on_thrown"]
     return f"""
 define hidden void @wj_thrown(ptr %act) #2 {{
   call void @wj_pause(ptr %act)
@@ -243,7 +257,7 @@ define hidden void @wj_thrown(ptr %act) #2 {{
   %exception.p = {word("store", "%thrower", "exception")}
   %exception = load i64, ptr %exception.p
   store i64 0, ptr %exception.p
-  %number = call i32 @wj_python(i64 {VM_RUNTIME["on_thrown"]}, ptr %thrower, i64 %exception, ptr null)
+  %number = call i32 @wj_python(i64 {thrown}, ptr %thrower, i64 %exception, ptr null)
 {_unlink()}
   ret void
 }}
@@ -333,209 +347,6 @@ off:
   call void @wj_jump(ptr %act, i64 %interrupt)
   unreachable
 }}
-"""
-
-
-def _libcall() -> str:
-    return f"""
-define hidden i64 @wj_libcall(ptr %ctx, i32 %id, ptr %buffer) #2 {{
-  %t = call ptr @wj_thread()
-  %activation.p = {word("thread", "%t", "activation")}
-  %act = load ptr, ptr %activation.p
-  call void @wj_pause(ptr %act)
-  %wide = zext i32 %id to i64
-  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_libcall"]}, ptr %ctx, i64 %wide, ptr %buffer)
-  %bad = icmp slt i32 %status, 0
-  br i1 %bad, label %error, label %back
-error:
-  call void @wj_host_error(ptr %act)
-  unreachable
-back:
-  call void @wj_resume(ptr %act)
-  %trapped = icmp ne i32 %status, 0
-  br i1 %trapped, label %trap, label %fine
-trap:
-  call void @wj_trap(ptr %ctx, i32 %status)
-  unreachable
-fine:
-  %result = load i64, ptr %buffer
-  ret i64 %result
-}}
-"""
-
-
-def _lazy() -> str:
-    return f"""
-define hidden ptr @wj_lazy(ptr %ctx, i64 %slot) #2 {{
-  %buffer = alloca i64, align 8
-  %t = call ptr @wj_thread()
-  %activation.p = {word("thread", "%t", "activation")}
-  %act = load ptr, ptr %activation.p
-  call void @wj_pause(ptr %act)
-  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_compile"]}, ptr %ctx, i64 %slot, ptr %buffer)
-  %bad = icmp ne i32 %status, 0
-  br i1 %bad, label %error, label %back
-error:
-  call void @wj_host_error(ptr %act)
-  unreachable
-back:
-  call void @wj_resume(ptr %act)
-  %code = load ptr, ptr %buffer
-  ret ptr %code
-}}
-"""
-
-
-def _raised() -> str:
-    """A host function raised. 1 if that was a WebAssembly exception, and the guest that called looks
-    for one after its calls: then it is on its way in the store, and no Python exception is set."""
-    return f"""
-define hidden i32 @wj_raised(ptr %host, ptr %act) #2 {{
-entry:
-  %error = alloca [3 x ptr], align 8
-  %class = load ptr, ptr {rt("wasm_exception")}
-  %matches = call i32 @PyErr_ExceptionMatches(ptr %class)
-  %is = icmp ne i32 %matches, 0
-  br i1 %is, label %ask, label %no
-ask:
-  %fp = call ptr @llvm.frameaddress.p0(i32 0)
-  call void @wj_capture(ptr %act, ptr null, ptr %fp)
-  %frames = getelementptr i8, ptr %act, i64 {ACTIVATION_FRAMES}
-  %caller = load i64, ptr %frames
-  %count.p = {word("act", "%act", "frame_count")}
-  %count = load i64, ptr %count.p
-  %none = icmp eq i64 %count, 0
-  %pc = select i1 %none, i64 0, i64 %caller
-  %value.p = getelementptr i8, ptr %error, i64 8
-  %trace.p = getelementptr i8, ptr %error, i64 16
-  call void @PyErr_Fetch(ptr %error, ptr %value.p, ptr %trace.p)
-  call void @PyErr_NormalizeException(ptr %error, ptr %value.p, ptr %trace.p)
-  %type = load ptr, ptr %error
-  %value = load ptr, ptr %value.p
-  %trace = load ptr, ptr %trace.p
-  %traced = icmp ne ptr %trace, null
-  br i1 %traced, label %attach, label %call
-attach:
-  %set = call i32 @PyException_SetTraceback(ptr %value, ptr %trace)
-  br label %call
-call:
-  %status = call i32 @wj_python(i64 {VM_RUNTIME["on_raised"]}, ptr %host, i64 %pc, ptr %value)
-  %refused = icmp eq i32 %status, 0
-  br i1 %refused, label %restore, label %drop
-restore:
-  call void @PyErr_Restore(ptr %type, ptr %value, ptr %trace)
-  ret i32 0
-drop:
-  call void @Py_DecRef(ptr %type)
-  call void @Py_DecRef(ptr %value)
-  call void @Py_DecRef(ptr %trace)
-  %caught = icmp eq i32 %status, 1
-  %result = zext i1 %caught to i32
-  ret i32 %result
-no:
-  ret i32 0
-}}
-"""
-
-
-def _python() -> str:
-    """Call a Python object of VMRuntime: its int result, -1 if an exception is set."""
-    return """
-define hidden i32 @wj_python(i64 %which, ptr %a, i64 %b, ptr %c) #2 {
-entry:
-  %callable.p = getelementptr i8, ptr @wj_runtime, i64 %which
-  %callable = load ptr, ptr %callable.p
-  %args = alloca [4 x ptr], align 8
-  %a.o = call ptr @PyLong_FromVoidPtr(ptr %a)
-  %b.o = call ptr @PyLong_FromLongLong(i64 %b)
-  %c.o = call ptr @PyLong_FromVoidPtr(ptr %c)
-  %s1 = getelementptr i8, ptr %args, i64 8
-  store ptr %a.o, ptr %s1
-  %s2 = getelementptr i8, ptr %args, i64 16
-  store ptr %b.o, ptr %s2
-  %s3 = getelementptr i8, ptr %args, i64 24
-  store ptr %c.o, ptr %s3
-  %r = call ptr @PyObject_Vectorcall(ptr %callable, ptr %s1, i64 -9223372036854775805, ptr null)
-  call void @Py_DecRef(ptr %a.o)
-  call void @Py_DecRef(ptr %b.o)
-  call void @Py_DecRef(ptr %c.o)
-  %bad = icmp eq ptr %r, null
-  br i1 %bad, label %error, label %read
-read:
-  %v = call i64 @PyLong_AsLongLong(ptr %r)
-  call void @Py_DecRef(ptr %r)
-  %v32 = trunc i64 %v to i32
-  ret i32 %v32
-error:
-  ret i32 -1
-}
-"""
-
-
-def _read() -> str:
-    """Python integers as i32 and i64, signed or unsigned; -1 with an exception set if neither."""
-    return """
-define hidden i32 @wj_read_i32(ptr %o) #2 {
-  %v = call i64 @PyLong_AsLongLong(ptr %o)
-  %shifted = add i64 %v, 2147483648
-  %fits = icmp ult i64 %shifted, 6442450944
-  br i1 %fits, label %fine, label %bad, !prof !7
-fine:
-  %r = trunc i64 %v to i32
-  ret i32 %r
-bad:
-  %set = call ptr @PyErr_Occurred()
-  %clean = icmp eq ptr %set, null
-  br i1 %clean, label %raise, label %done
-raise:
-  %class = load ptr, ptr @PyExc_OverflowError
-  call void @PyErr_SetString(ptr %class, ptr @wj.range32)
-  br label %done
-done:
-  ret i32 -1
-}
-
-define hidden i64 @wj_read_i64(ptr %o) #2 {
-  %v = call i64 @PyLong_AsLongLong(ptr %o)
-  %odd = icmp eq i64 %v, -1
-  br i1 %odd, label %look, label %fine, !prof !6
-fine:
-  ret i64 %v
-look:
-  %set = call ptr @PyErr_Occurred()
-  %clean = icmp eq ptr %set, null
-  br i1 %clean, label %fine, label %error
-error:
-  %overflow = load ptr, ptr @PyExc_OverflowError
-  %is = call i32 @PyErr_ExceptionMatches(ptr %overflow)
-  %is.not = icmp eq i32 %is, 0
-  br i1 %is.not, label %done, label %again
-again:
-  call void @PyErr_Clear()
-  %index = call ptr @PyNumber_Index(ptr %o)
-  %none = icmp eq ptr %index, null
-  br i1 %none, label %done, label %unsigned
-unsigned:
-  %u = call i64 @PyLong_AsUnsignedLongLong(ptr %index)
-  call void @Py_DecRef(ptr %index)
-  %set2 = call ptr @PyErr_Occurred()
-  %clean2 = icmp eq ptr %set2, null
-  br i1 %clean2, label %whole, label %raise
-whole:
-  ret i64 %u
-raise:
-  call void @PyErr_Clear()
-  call void @PyErr_SetString(ptr %overflow, ptr @wj.range64)
-  br label %done
-done:
-  ret i64 -1
-}
-
-define hidden void @wj_bad_arity(i64 %want, i64 %got) #2 {
-  %class = load ptr, ptr @PyExc_TypeError
-  %r = call ptr (ptr, ptr, ...) @PyErr_Format(ptr %class, ptr @wj.arity, i64 %want, i64 %got)
-  ret void
-}
 """
 
 

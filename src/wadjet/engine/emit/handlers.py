@@ -7,8 +7,10 @@ whoever handled the signal before, as if wadjet were not there.
 
 from typing import Final
 
+from wadjet.engine.contract.continuations import RESERVE, SAVED
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, GENERATIONS, MAX_FRAMES, THREAD_ALIVE, THREAD_BUSY, THREAD_GONE, Platform,
+    ACTIVATION_BASE, ACTIVATION_FRAMES, GENERATIONS, MAX_FRAMES, THREAD_ALIVE, THREAD_BUSY,
+    THREAD_GONE, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.members import rt, word
@@ -20,26 +22,45 @@ _GUARD: Final = 1 << 20
 _SS_DISABLE: Final = 2
 
 
-def handlers(platform: Platform) -> str:
+def handlers(platform: Platform, arch: str) -> str:
     """All of them."""
-    parts = [_capture(), _look(), _stop_run(), _tap(platform), _gone(), _fault(platform)]
-    return "\n".join([*parts, *map(_generation, range(GENERATIONS)), _tick(platform)])
+    parts = [_capture(arch), _look(), _stop_run(), _tap(platform), _gone(), _fault(platform)]
+    return "\n".join([*parts, *map(_generation, range(GENERATIONS)), _tick(platform), _signals()])
 
 
-def _capture() -> str:
-    """Walk the frames by their frame pointers, up to the activation itself, and keep where in the
-    guest's code they are: at `pc0` (exactly), then at the calls before the return addresses."""
+# long: one function of LLVM text
+def _capture(arch: str) -> str:
+    """Walk the frames by their frame pointers, from the stack that runs to the activation's own,
+    and keep where in the guest's code they are: at `pc0` (exactly), then at the calls before the
+    return addresses. (A walk that begins on the thread's own stack, where Python was called from
+    another one, begins anew on that.)"""
+    frame = SAVED[arch].frame
     return f"""
 define hidden void @wj_capture(ptr %act, ptr %pc0, ptr %fp0) #2 {{
 entry:
   %frames = getelementptr i8, ptr %act, i64 {ACTIVATION_FRAMES}
+  %base = getelementptr i8, ptr %act, i64 {ACTIVATION_BASE}
   %low = load ptr, ptr {rt("code_low")}
   %high = load ptr, ptr {rt("code_high")}
-  br label %loop
+  %store.p = {word("act", "%act", "store")}
+  %store = load ptr, ptr %store.p
+  %cur.p = {word("store", "%store", "stack")}
+  %cur = load ptr, ptr %cur.p
+  %own = icmp eq ptr %cur, %base
+  br i1 %own, label %loop, label %where
+where:
+  %low.p = {word("stack", "%cur", "low")}
+  %lowest = load ptr, ptr %low.p
+  %end = getelementptr i8, ptr %lowest, i64 -{RESERVE}
+  %over = icmp uge ptr %fp0, %end
+  %under = icmp ult ptr %fp0, %cur
+  %there = and i1 %over, %under
+  br i1 %there, label %loop, label %enter
 loop:
-  %n = phi i64 [ 0, %entry ], [ %n.1, %next ]
-  %pc = phi ptr [ %pc0, %entry ], [ %pc.1, %next ]
-  %fp = phi ptr [ %fp0, %entry ], [ %fp.1, %next ]
+  %stack = phi ptr [ %cur, %entry ], [ %cur, %where ], [ %stack, %next ], [ %s, %enter ]
+  %n = phi i64 [ 0, %entry ], [ 0, %where ], [ %n.1, %next ], [ %n.2, %enter ]
+  %pc = phi ptr [ %pc0, %entry ], [ %pc0, %where ], [ %pc.1, %next ], [ null, %enter ]
+  %fp = phi ptr [ %fp0, %entry ], [ %fp0, %where ], [ %fp.1, %next ], [ %fp.2, %enter ]
   %above = icmp uge ptr %pc, %low
   %below = icmp ult ptr %pc, %high
   %ours = and i1 %above, %below
@@ -52,21 +73,36 @@ skip:
   %kept = zext i1 %ours to i64
   %n.1 = add i64 %n, %kept
   %room = icmp ult i64 %n.1, {MAX_FRAMES}
-  %inside = icmp ult ptr %fp, %act
-  %more = and i1 %room, %inside
-  br i1 %more, label %up, label %done
+  br i1 %room, label %further, label %done
+further:
+  %inside = icmp ult ptr %fp, %stack
+  br i1 %inside, label %up, label %out
 up:
   %return.p = getelementptr i8, ptr %fp, i64 8
   %return = load ptr, ptr %return.p
   %pc.1 = getelementptr i8, ptr %return, i64 -1
   %fp.1 = load ptr, ptr %fp
   %rising = icmp ugt ptr %fp.1, %fp
-  br i1 %rising, label %next, label %done
+  br i1 %rising, label %next, label %out
 next:
   br label %loop
+out:
+  %parent.p = {word("stack", "%stack", "parent")}
+  %parent = load ptr, ptr %parent.p
+  %more = icmp ne ptr %parent, null
+  br i1 %more, label %enter, label %done
+enter:
+  %s = phi ptr [ %cur, %where ], [ %parent, %out ]
+  %n.2 = phi i64 [ 0, %where ], [ %n.1, %out ]
+  %sp.p = {word("stack", "%s", "sp")}
+  %sp = load ptr, ptr %sp.p
+  %frame.p = getelementptr i8, ptr %sp, i64 {frame}
+  %fp.2 = load ptr, ptr %frame.p
+  br label %loop
 done:
+  %all = phi i64 [ %n.1, %skip ], [ %n.1, %out ]
   %count.p = {word("act", "%act", "frame_count")}
-  store i64 %n.1, ptr %count.p
+  store i64 %all, ptr %count.p
   ret void
 }}
 """
@@ -260,6 +296,7 @@ define hidden void @wj_on_fault_{k}(i32 %sig, ptr %info, ptr %uc) #2 {{
 """
 
 
+# long: one function of LLVM text
 def _fault(platform: Platform) -> str:
     """SIGSEGV and SIGBUS: an access outside a memory becomes a trap, all else goes on as before."""
     return f"""
@@ -299,9 +336,28 @@ stack:
   %under = icmp ult ptr %address, %stack_low
   %near = icmp uge ptr %address, %beyond
   %deep = and i1 %under, %near
-  br i1 %deep, label %trap, label %chain
+  br i1 %deep, label %trap, label %other
+other:
+  ; the same on the stack of a continuation
+  %store.p = {word("act", "%act", "store")}
+  %store = load ptr, ptr %store.p
+  %cur.p = {word("store", "%store", "stack")}
+  %cur = load ptr, ptr %cur.p
+  %parent.p = {word("stack", "%cur", "parent")}
+  %parent = load ptr, ptr %parent.p
+  %switched = icmp ne ptr %parent, null
+  br i1 %switched, label %bounds, label %chain
+bounds:
+  %low.p = {word("stack", "%cur", "low")}
+  %lowest = load ptr, ptr %low.p
+  %last = getelementptr i8, ptr %lowest, i64 -{2 * RESERVE}
+  %below.top = icmp ult ptr %address, %lowest
+  %above.last = icmp uge ptr %address, %last
+  %outside = and i1 %below.top, %above.last
+  br i1 %outside, label %trap, label %chain
 trap:
-  %code = phi i64 [ {TrapCode.OUT_OF_BOUNDS_MEMORY}, %look ], [ {TrapCode.STACK_EXHAUSTED}, %stack ]
+  %code = phi i64 [ {TrapCode.OUT_OF_BOUNDS_MEMORY}, %look ],
+    [ {TrapCode.STACK_EXHAUSTED}, %stack ], [ {TrapCode.STACK_EXHAUSTED}, %bounds ]
   call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
   call void @wj_jump(ptr %act, i64 %code)
   unreachable
@@ -376,6 +432,19 @@ look:
   %errno.p = call ptr @__errno_location()
   %errno = load i32, ptr %errno.p
   call void @llvm.set.rounding(i32 1)
+  %status = call i64 @wj_home(ptr @wj_signals, ptr %store, ptr null, ptr %act)
+  store i32 %errno, ptr %errno.p
+  ret void
+other:
+  ret void
+}}
+"""
+
+
+def _signals() -> str:
+    """Let Python run its handlers of signals."""
+    return f"""
+define internal i64 @wj_signals(ptr %store, ptr %none, ptr %act) #2 {{
   %owner.p = {word("store", "%store", "owner")}
   %owner = load i64, ptr %owner.p
   %suspended = xor i64 %owner, -1
@@ -396,9 +465,6 @@ back:
   %tstate.p = {word("act", "%act", "tstate")}
   %tstate = call ptr @PyEval_SaveThread()
   store volatile ptr %tstate, ptr %tstate.p
-  store i32 %errno, ptr %errno.p
-  ret void
-other:
-  ret void
+  ret i64 0
 }}
 """

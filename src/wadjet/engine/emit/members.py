@@ -2,16 +2,26 @@
 
 from typing import Final
 
-from wadjet.engine.contract.layout import VM_STORE
+from wadjet.engine.contract.continuations import VM_CONTINUATION, VM_STACK
+from wadjet.engine.contract.heap import VM_HEAP
+from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE
 from wadjet.engine.contract.machine import VM_ACTIVATION, VM_RUNTIME, VM_THREAD
 
 
 def word(struct: str, base: str, name: str) -> str:
-    """The address of a member of the struct ("thread", "act" or "store") at `base`."""
+    """The address of a member of the struct at `base`: "thread", "act", "store", …"""
     return f"getelementptr i8, ptr {base}, i64 {_STRUCTS[struct][name]}"
 
 
-_STRUCTS: Final = {"thread": VM_THREAD, "act": VM_ACTIVATION, "store": VM_STORE}
+_STRUCTS: Final = {
+    "thread": VM_THREAD,
+    "act": VM_ACTIVATION,
+    "store": VM_STORE,
+    "context": VM_CONTEXT,
+    "heap": VM_HEAP,
+    "stack": VM_STACK,
+    "cont": VM_CONTINUATION,
+}
 
 
 def rt(name: str) -> str:

@@ -1,13 +1,14 @@
 """Lazy stubs: the code a slot holds until its function is compiled.
 
 A stub loads its slot number and jumps to a common part, which keeps all argument registers, has
-`wj_lazy` compile the function, and goes on there. This is the only assembly in the house.
+`wj_lazy` compile the function, and goes on there. `emit.swap` is the other assembly in the house.
 """
 
 from typing import Final
 
 
-def _asm(lines: str) -> str:
+def assembly(lines: str) -> str:
+    """Assembly as LLVM takes it along in a module."""
     rows = [line.strip() for line in lines.strip().splitlines()]
     return "\n".join(f'module asm "{row}"' for row in rows)
 
@@ -100,4 +101,4 @@ _ARM_COMMON: Final = """
 """
 
 #: architecture → the common part, as LLVM module assembly
-COMMON: Final = {"x86_64": _asm(_X86_COMMON), "aarch64": _asm(_ARM_COMMON)}
+COMMON: Final = {"x86_64": assembly(_X86_COMMON), "aarch64": assembly(_ARM_COMMON)}

@@ -12,6 +12,7 @@ from wadjet.engine.emit.atomics import ATOMICS
 from wadjet.engine.emit.calls import CALLS
 from wadjet.engine.emit.canonical import canonical
 from wadjet.engine.emit.casts import CASTS
+from wadjet.engine.emit.continuations import CONTINUATIONS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
 from wadjet.engine.emit.floats import CAREFUL
@@ -27,6 +28,7 @@ from wadjet.engine.emit.variants import templates_for
 
 SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
 _TABLES: Final = (
+    CONTINUATIONS,
     CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
     ATOMICS, CAREFUL,
 )  # fmt: skip

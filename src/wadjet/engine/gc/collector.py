@@ -5,20 +5,26 @@ ranges of words that may or may not be references (stacks are scanned conservati
 ever moves), then turns everything unmarked into holes for new objects.
 
     mark   (heap, ranges, count)        push what the words of the ranges refer to, and trace it
+    reap   (heap)                       give back the stacks of what is not marked
     sweep  (heap) → live bytes          unmark the living, chain the holes
     refill (heap, bytes) → address      take a hole of at least that size; 0 if there is none
 """
 
 from typing import Final
 
+from wadjet.engine.contract.continuations import VM_CONTINUATION, VM_STACK
 from wadjet.engine.contract.heap import (
-    ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, KIND_ARRAY, VM_HEAP, VM_TYPE,
+    ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, KIND_ARRAY, KIND_CONTINUATION, REACHED, SIZED, VM_HEAP,
+    VM_TYPE,
 )  # fmt: skip
+from wadjet.engine.contract.layout import WORD
 
 #: A dead stretch shorter than this is not worth remembering.
 SMALLEST_HOLE: Final = 64
 
 _H: Final = {name: f"offset={VM_HEAP[name]}" for name in VM_HEAP.fields}
+_C: Final = {name: f"offset={VM_CONTINUATION[name]}" for name in VM_CONTINUATION.fields}
+_S: Final = {name: f"offset={VM_STACK[name]}" for name in VM_STACK.fields}
 _T: Final = {name: f"offset={VM_TYPE[name]}" for name in VM_TYPE.fields}
 
 TEXT: Final = f"""
@@ -29,7 +35,8 @@ TEXT: Final = f"""
   (func $size_of (param $object i64) (result i64) (local $type i64) (local $size i64)
     (local.set $type (i64.load (local.get $object)))
     (local.set $size (i64.load {_T["size"]} (local.get $type)))
-    (if (i64.eq (i64.load {_T["kind"]} (local.get $type)) (i64.const {KIND_ARRAY}))
+    (if (i32.wrap_i64
+          (i64.and (i64.load {_T["kind"]} (local.get $type)) (i64.const {SIZED})))
       (then (local.set $size
         (i64.add (i64.const {ARRAY_ELEMENTS})
           (i64.mul (local.get $size) (i64.load offset={ARRAY_LENGTH} (local.get $object)))))))
@@ -99,12 +106,40 @@ TEXT: Final = f"""
           (i64.add (local.get $map) (call $size_of (local.get $map))))
       (then (call $reach (local.get $heap) (local.get $map) (local.get $at)))))
 
+  ;; words that may be references
+  (func $guess_all (param $heap i64) (param $at i64) (param $words i64)
+    (loop $word
+      (if (i64.eqz (local.get $words)) (then (return)))
+      (call $guess (local.get $heap) (i64.load (local.get $at)))
+      (local.set $at (i64.add (local.get $at) (i64.const {WORD})))
+      (local.set $words (i64.sub (local.get $words) (i64.const 1)))
+      (br $word)))
+
+  ;; a continuation: the arguments bound to it, and the stacks that wait
+  (func $scan_continuation (param $heap i64) (param $object i64) (local $stack i64) (local $sp i64)
+    (call $guess_all (local.get $heap)
+      (i64.add (local.get $object) (i64.const {ARRAY_ELEMENTS}))
+      (i64.shl (i64.load offset={ARRAY_LENGTH} (local.get $object)) (i64.const 1)))
+    (local.set $stack (i64.load {_C["waits"]} (local.get $object)))
+    (if (i64.ne (i64.and (local.get $stack) (i64.const 1)) (i64.const 0)) (then (return)))
+    (loop $chain
+      (if (i64.eqz (local.get $stack)) (then (return)))
+      (local.set $sp (i64.load {_S["sp"]} (local.get $stack)))
+      (call $guess_all (local.get $heap) (local.get $sp)
+        (i64.shr_u (i64.sub (local.get $stack) (local.get $sp)) (i64.const 3)))
+      (local.set $stack (i64.load {_S["parent"]} (local.get $stack)))
+      (br $chain)))
+
   ;; look at all references of one object
   (func $scan (param $heap i64) (param $object i64)
       (local $type i64) (local $count i64) (local $refs i64)
     (local.set $type (i64.load (local.get $object)))
     (local.set $count (i64.load {_T["ref_count"]} (local.get $type)))
     (if (i64.eqz (local.get $count)) (then (return)))
+    (if (i64.eq (i64.load {_T["kind"]} (local.get $type)) (i64.const {KIND_CONTINUATION}))
+      (then
+        (call $scan_continuation (local.get $heap) (local.get $object))
+        (return)))
     (if (i64.eq (i64.load {_T["kind"]} (local.get $type)) (i64.const {KIND_ARRAY}))
       (then
         (local.set $count (i64.load offset={ARRAY_LENGTH} (local.get $object)))
@@ -148,12 +183,42 @@ TEXT: Final = f"""
           (br_if $done (i64.eqz (local.get $words)))
           (call $guess (local.get $heap) (i64.load (local.get $at)))
           (call $trace (local.get $heap))
-          (local.set $at (i64.add (local.get $at) (i64.const 8)))
+          (local.set $at (i64.add (local.get $at) (i64.const {WORD})))
           (local.set $words (i64.sub (local.get $words) (i64.const 1)))
           (br $word)))
       (local.set $ranges (i64.add (local.get $ranges) (i64.const 16)))
       (local.set $count (i64.sub (local.get $count) (i64.const 1)))
       (br $range)))
+
+  ;; stacks whose continuation was not reached go back into the pool
+  (func $reap (export "reap") (param $heap i64)
+      (local $stack i64) (local $owner i64) (local $at i64) (local $next i64)
+    (local.set $stack (i64.load {_H["stacks"]} (local.get $heap)))
+    (loop $each
+      (if (i64.eqz (local.get $stack)) (then (return)))
+      (local.set $owner (i64.load {_S["owner"]} (local.get $stack)))
+      (block $stays
+        (br_if $stays (i64.eqz (local.get $owner)))
+        (br_if $stays
+          (i32.eq (i32.const {REACHED})
+            (i32.load8_u
+              (i64.add (i64.load {_H["map"]} (local.get $heap))
+                (i64.shr_u
+                  (i64.sub (local.get $owner) (i64.load {_H["base"]} (local.get $heap)))
+                  (i64.const 4))))))
+        (i64.store {_S["owner"]} (local.get $stack) (i64.const 0))
+        (local.set $at (local.get $stack))
+        (loop $chain
+          (local.set $next (i64.load {_S["parent"]} (local.get $at)))
+          (i64.store {_S["parent"]} (local.get $at) (i64.const 0))
+          (i64.store {_S["free"]} (local.get $at) (i64.load {_H["pool"]} (local.get $heap)))
+          (i64.store {_H["pool"]} (local.get $heap) (local.get $at))
+          (i64.store {_H["pooled"]} (local.get $heap)
+            (i64.add (i64.load {_H["pooled"]} (local.get $heap)) (i64.const 1)))
+          (local.set $at (local.get $next))
+          (br_if $chain (i64.ne (local.get $at) (i64.const 0)))))
+      (local.set $stack (i64.load {_S["next"]} (local.get $stack)))
+      (br $each)))
 
   (func $sweep (export "sweep") (param $heap i64) (result i64)
       (local $map i64) (local $end i64) (local $at i64) (local $start i64) (local $last i64)

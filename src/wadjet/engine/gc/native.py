@@ -14,11 +14,12 @@ from wadjet.core.types import (
     EXN, EXTERN, I31, AbsHeap, ArrayType, DefType, FuncType, StructType,
 )  # fmt: skip
 from wadjet.engine.contract.heap import (
-    ARRAY_ELEMENTS, ARRAY_LENGTH, DISPLAY, GRANULE, KIND_ARRAY, KIND_EXCEPTION, KIND_STRUCT,
-    MIN_DISPLAY, REACHED, STARTS, VM_HEAP, VM_TYPE, exception_layout, is_traced, round_up, size_of,
+    ARRAY_ELEMENTS, ARRAY_LENGTH, DISPLAY, GRANULE, KIND_ARRAY, KIND_CONTINUATION,
+    KIND_EXCEPTION, KIND_STRUCT, MIN_DISPLAY, REACHED, STARTS, VM_HEAP, VM_TYPE,
+    exception_layout, is_traced, round_up, size_of,
     struct_layout,
 )  # fmt: skip
-from wadjet.engine.contract.layout import WORD, Block, load64, store64
+from wadjet.engine.contract.layout import CELL, WORD, Block, load64, store64
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.objects import ObjectHeap
 
@@ -46,18 +47,50 @@ class Region(Protocol):
         ...
 
 
+class Stacks(Protocol):
+    """The stacks of continuations (see `wadjet.engine.runtime.stacks`)."""
+
+    @property
+    def wants_collection(self) -> bool:
+        """Whether it is time to look for those that nobody can resume."""
+        ...
+
+    def add(self) -> bool:
+        """Put one into the pool, if there is room."""
+        ...
+
+    def trim(self) -> None:
+        """Give back what lies idle."""
+        ...
+
+
+@final
+class Roots:
+    """Where references may be that no object holds: `end`, where the thread's stack of guest frames
+    ends (0 if there is none); words of globals, tables, handles; other ranges, as (address, words).
+    """
+
+    __slots__ = ("end", "ranges", "words")
+
+    def __init__(self, end: int, words: list[int], ranges: list[tuple[int, int]]) -> None:
+        self.end: Final = end
+        self.words: Final = words
+        self.ranges: Final = ranges
+
+
 @final
 class Collector:
     """The compiled functions of `gc.collector`."""
 
-    __slots__ = ("mark", "refill", "sweep")
+    __slots__ = ("mark", "reap", "refill", "sweep")
 
-    def __init__(self, wj_mark: int, mark: int, sweep: int, refill: int) -> None:
+    def __init__(self, wj_mark: int, mark: int, reap: int, sweep: int, refill: int) -> None:
         """Addresses of machine code: `wj_mark` for marking, with the collector's own function
-        bound; sweep and refill have a first parameter (a context) that is not used."""
+        bound; the others have a first parameter (a context) that is not used."""
         word = ctypes.c_uint64
         marking = ctypes.CFUNCTYPE(None, word, word, word, word)(wj_mark)
         self.mark = partial(marking, mark)
+        self.reap = ctypes.CFUNCTYPE(None, word, word)(reap)
         self.sweep = ctypes.CFUNCTYPE(word, word, word)(sweep)
         self.refill = ctypes.CFUNCTYPE(word, word, word, word)(refill)
 
@@ -68,10 +101,9 @@ class NativeHeap(ObjectHeap):
 
     def __init__(
         self, take: "Take", give: "Give", reserve: Callable[[int], Region | None],
-        collector: Collector, roots: Callable[[], tuple[int, list[int]]],
+        collector: Collector, roots: Callable[[], Roots], stacks: Callable[[int], Stacks],
     ) -> None:  # fmt: skip
-        """`roots` gives where the stack of guest frames ends (0 if there is none), and words that
-        may be references: of globals, tables, handles."""
+        """`stacks` makes the stacks of its continuations, given the address of the VMHeap."""
         super().__init__()
         self._take, self._give = take, give
         self._collector = collector
@@ -95,6 +127,9 @@ class NativeHeap(ObjectHeap):
         self._write("top", self._objects.base)
         self._write("map", self._map.base)
         self._write("stack", self._stack.base)
+        self._stacks: Final = stacks(self.address)
+        self._continuation = self._describe(0, KIND_CONTINUATION, CELL, (0,), 0)
+        self._write("continuation", self._continuation.address)
 
     def _write(self, name: str, value: int) -> None:
         VM_HEAP.write(self.address, name, value)
@@ -301,6 +336,15 @@ class NativeHeap(ObjectHeap):
             return EXTERN
         return self._deftypes.get(load64(word), EXN)
 
+    def add_stack(self) -> None:
+        """Have a stack for a continuation in the pool; Exhaustion where there is no room."""
+        if self._stacks.wants_collection:
+            self.collect(())
+        if not VM_HEAP.read(self.address, "pool") and not self._stacks.add():
+            self.collect(())
+            if not VM_HEAP.read(self.address, "pool") and not self._stacks.add():
+                raise failure(TrapCode.OUT_OF_MEMORY, "no room for the stack of a continuation")
+
     # --- freeing -----------------------------------------------------------------------------
 
     @property
@@ -310,21 +354,23 @@ class NativeHeap(ObjectHeap):
 
     def collect(self, roots: Iterable[int]) -> None:
         """Free what neither `roots` nor stacks, globals, tables or handles lead to."""
-        stack, words = self._roots()
-        words = [*words, *roots, *(() if self.raised is None else self.raised[:1])]
+        found = self._roots()
+        words = [*found.words, *roots, *(() if self.raised is None else self.raised[:1])]
         held = Block(WORD * max(len(words), 1))
         for k, word in enumerate(words):
             store64(held.address + WORD * k, word)
         # the first range is the stack: where it starts is known only when marking begins
-        ranges = [(0, stack), (held.address, len(words))]
+        ranges = [(0, found.end), (held.address, len(words)), *found.ranges]
         table = Block(2 * WORD * len(ranges))
         for k, (start, count) in enumerate(ranges):
             store64(table.address + 2 * WORD * k, start)
             store64(table.address + 2 * WORD * k + WORD, count)
         self._collector.mark(self.address, table.address, len(ranges))
         self._clear_weaks(self._reached)
+        self._collector.reap(0, self.address)
         self._live = self._collector.sweep(0, self.address)
         self._allocated = 0
+        self._stacks.trim()
 
     def _reached(self, word: int) -> bool:
         """Has marking come to this object?"""

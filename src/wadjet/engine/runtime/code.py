@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from wadjet.core.subtyping import ClosedExtern, close_extern
-from wadjet.core.types import FuncType, GlobalType, MemoryType, RefType, TableType
+from wadjet.core.types import ContType, FuncType, GlobalType, MemoryType, RefType, TableType
 from wadjet.engine.contract.layout import ContextLayout
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ class ModuleCode(ABC):
         #: ids of the canonical types, by type index and by defined function
         self.type_ids: Final = array("Q", [t.id for t in types])
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
-        #: whether references to its functions may go where no importer or handle shows them
-        self.escapes: Final = _escapes(valid)
+        #: whether it has continuations
+        self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
+        #: whether references to its functions may go where no importer or handle shows them, or
+        #: frames of theirs: on stacks that wait
+        self.escapes: Final = self.switches or _escapes(valid)
 
     def linked(self, imports: "Sequence[Func]") -> "ModuleCode":
         """The code to use with these imported functions: itself, unless they make a difference."""

@@ -75,6 +75,13 @@ def _memory_notify(_instance: "Instance", address: int, count: int) -> int:
     return waiters.notify(address, count)
 
 
+def _stack_new(instance: "Instance") -> int:
+    heap = instance.store.heap
+    assert isinstance(heap, NativeHeap), "continuations are objects of a native heap"
+    heap.add_stack()
+    return 0
+
+
 _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.MEMORY_GROW: _memory_grow,
     rows.TABLE_GROW: _table_grow,
@@ -86,6 +93,7 @@ _BODIES: Final[dict[rows.Libcall, Body]] = {
     rows.GC_REFILL: _gc_refill,
     rows.MEMORY_WAIT: _memory_wait,
     rows.MEMORY_NOTIFY: _memory_notify,
+    rows.STACK_NEW: _stack_new,
 }
 
 #: libcall id → body

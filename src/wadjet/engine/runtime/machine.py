@@ -24,7 +24,7 @@ from wadjet.engine.contract.machine import (
 )  # fmt: skip
 from wadjet.engine.contract.traps import CODES, TrapCode, failure
 from wadjet.engine.gc.holders import all_held
-from wadjet.engine.gc.native import Collector, NativeHeap
+from wadjet.engine.gc.native import Collector, NativeHeap, Roots
 from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.arena import guest_arena, runtime_arena
 from wadjet.engine.runtime.exceptions import from_raw, raw_payload
@@ -35,6 +35,7 @@ from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
 from wadjet.engine.runtime.pages import reserve
 from wadjet.engine.runtime.signals import Handlers
+from wadjet.engine.runtime.stacks import Stacks, ranges
 from wadjet.engine.runtime.store import store_at
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.threads import Thread
@@ -250,20 +251,28 @@ class Machine:
                 collector = self._collector = Collector(self.symbols["wj_mark"], **at)
         weak = ref(store)
 
-        def roots() -> tuple[int, list[int]]:
+        budget, limit = store.budget, store.limits.stack
+
+        def roots() -> Roots:
             owner = weak()
             words = [] if owner is None else [*all_held(), *owner.referred()]
-            return self._stack_end(), words
+            runs = self._runs()
+            return Roots(runs[-1] + ACTIVATION_SIZE if runs else 0, words, ranges(runs))
 
-        return NativeHeap(store.budget.take, store.budget.give, reserve, collector, roots)
+        def stacks(heap: int) -> Stacks:
+            return Stacks(heap, budget, limit)
 
-    def _stack_end(self) -> int:
-        """Where the stack that guests of this thread use ends; 0 outside of all guests."""
+        return NativeHeap(budget.take, budget.give, reserve, collector, roots, stacks)
+
+    def _runs(self) -> list[int]:
+        """The activations of this thread, the innermost first."""
         thread = self._thread()
+        found = []
         activation = VM_THREAD.read(thread, "activation") if thread else 0
-        while activation and (previous := VM_ACTIVATION.read(activation, "previous")):
-            activation = previous
-        return activation and activation + ACTIVATION_SIZE
+        while activation:
+            found.append(activation)
+            activation = VM_ACTIVATION.read(activation, "previous")
+        return found
 
     # --- answers to machine code ---------------------------------------------------------------
 

@@ -209,7 +209,7 @@ class NativeCode(ModuleCode):
     def _fill_objects(self, instance: "Instance") -> None:
         """The VMTypes of its structs, arrays and tags, if it has any."""
         wanted = [(x, t) for x, t in enumerate(self.valid.types) if is_object(t)]
-        if not wanted and not instance.tags:
+        if not wanted and not instance.tags and not self.switches:
             return
         heap = instance.store.heap
         assert isinstance(heap, NativeHeap), "prepare() made it so"

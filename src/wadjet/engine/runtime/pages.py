@@ -131,6 +131,11 @@ class Region:
         self.committed = wanted
         return True
 
+    def open(self, start: int) -> bool:
+        """Make all bytes from `start` (a multiple of `PAGE`) on accessible: a stack, and what is
+        before it guards its end. False where the system refuses."""
+        return _SYSTEM.commit(self.base + start, self.size - start)
+
     def __del__(self) -> None:
         self._release(self.base, self.size)
 
