@@ -17,7 +17,7 @@ from typing import Final, final
 
 from wadjet.base.errors import EngineBug
 from wadjet.core.body import BlockType
-from wadjet.core.opcodes import Op, row
+from wadjet.core.opcodes import ROWS, Op, row
 from wadjet.core.types import FuncType, ValType
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.module import ValidModule
@@ -63,6 +63,7 @@ class Frame:
 Emit = Callable[["FunctionEmitter", object, int], None]
 
 
+_ACCESSES: Final = frozenset(r.op for r in ROWS if r.natural)
 TAIL_CALLS: Final = frozenset((Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETURN_CALL_REF))
 
 
@@ -87,6 +88,15 @@ class Unit:
         self.memories = valid.module.memory_types()
         self.tables = valid.module.table_types()
         self.globals = valid.module.global_types()
+        #: qualifies stores to globals, tables and objects: an access to a memory may fault, and
+        #: what was stored before must be there then
+        self.lasting = "volatile " if settings.strict_order and self._may_fault() else ""
+
+    def _may_fault(self) -> bool:
+        """Whether a function in here accesses a memory."""
+        first = self.layout.func_imports
+        bodies = [self.module.codes[index - first].body for index in self.members]
+        return any(not _ACCESSES.isdisjoint(body.ops) for body in bodies)
 
     def declare(self, symbol: str, text: str) -> str:
         """Make sure `symbol` is declared once; returns it."""

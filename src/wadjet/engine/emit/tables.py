@@ -28,7 +28,7 @@ def _get(e: FunctionEmitter, imm: object, i: int) -> None:
 def _set(e: FunctionEmitter, imm: object, i: int) -> None:
     index, value = e.pops(2)
     slot = table_element(e, cast(int, imm), index, TrapCode.OUT_OF_BOUNDS_TABLE)
-    e.emit(f"store i64 {value}, ptr {slot}, align 8, !tbaa !4")
+    e.emit(f"store {e.unit.lasting}i64 {value}, ptr {slot}, align 8, !tbaa !4")
 
 
 def _size(e: FunctionEmitter, imm: object, i: int) -> None:

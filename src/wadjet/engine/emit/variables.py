@@ -96,7 +96,7 @@ def _global_set(e: FunctionEmitter, imm: object, i: int) -> None:
     t = llvm_type(e.unit.globals[index].value)
     value = e.pop()
     cell = _cell(e, index)
-    e.emit(f"store {t} {value}, ptr {cell}, align {_align(t)}, !tbaa !4")
+    e.emit(f"store {e.unit.lasting}{t} {value}, ptr {cell}, align {_align(t)}, !tbaa !4")
 
 
 def _align(type_: str) -> int:
