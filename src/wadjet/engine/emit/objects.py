@@ -33,7 +33,7 @@ def allocate(e: FunctionEmitter, vm_type: str, size: str, prefix: int = 0) -> st
     e.emit(f"br i1 {e.let(f'icmp ule i64 {end}, {limit}')}, label %{fast}, label %{slow}, !prof !7")
     e.start(fast)
     slot = e.let(f"getelementptr i8, ptr {heap}, i64 {VM_HEAP['free']}")
-    e.emit(f"store i64 {end}, ptr {slot}, align 8, !tbaa !4")
+    e.emit(f"store {e.unit.lasting}i64 {end}, ptr {slot}, align 8, !tbaa !4")
     e.goto(done)
     e.start(slow)
     found = libcall(e, GC_REFILL, [size])
@@ -45,9 +45,15 @@ def allocate(e: FunctionEmitter, vm_type: str, size: str, prefix: int = 0) -> st
     map_ = e.fixed("ptr", heap, VM_HEAP["map"])
     granule = e.let(f"lshr i64 {e.let(f'sub i64 {word}, {base}')}, 4")
     mark = e.let(f"getelementptr i8, ptr {map_}, i64 {granule}")
-    e.emit(f"store i8 1, ptr {mark}, align 1, !tbaa !4")
-    e.emit(f"store i64 {vm_type}, ptr {_pointer(e, word)}, align 8, !tbaa !9")
+    e.emit(f"store {e.unit.lasting}i8 1, ptr {mark}, align 1, !tbaa !4")
+    header = _pointer(e, word)
+    e.emit(f"store {e.unit.lasting}i64 {vm_type}, ptr {header}, align 8, !tbaa !9")
     return word
+
+
+def _lasts(e: FunctionEmitter) -> str:
+    """Whether LLVM must leave what is stored where it is (see `Unit.lasting`)."""
+    return "true" if e.unit.lasting else "false"
 
 
 def _pointer(e: FunctionEmitter, word: str) -> str:
@@ -77,7 +83,7 @@ def _store(e: FunctionEmitter, slot: str, storage: ValType, value: str) -> None:
     type_ = f"i{8 * size_of(storage)}" if size_of(storage) < 4 else llvm_type(storage)
     if size_of(storage) < 4:
         value = e.let(f"trunc i32 {value} to {type_}")
-    e.emit(f"store {type_} {value}, ptr {slot}, align {_align(storage)}, !tbaa !8")
+    e.emit(f"store {e.unit.lasting}{type_} {value}, ptr {slot}, align {_align(storage)}, !tbaa !8")
 
 
 def _align(storage: ValType) -> int:
@@ -100,7 +106,7 @@ def _new_struct(e: FunctionEmitter, x: int, values: list[str], descriptor: str |
     pointer = _pointer(e, word)
     if descriptor is not None:
         slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {-WORD}")
-        e.emit(f"store i64 {descriptor}, ptr {slot}, align 8, !tbaa !8")
+        e.emit(f"store {e.unit.lasting}i64 {descriptor}, ptr {slot}, align 8, !tbaa !8")
     for offset, field, value in zip(layout.offsets, type_.fields, values, strict=True):
         slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {offset}")
         _store(e, slot, field.storage, value)
@@ -184,7 +190,7 @@ def _new_array(e: FunctionEmitter, x: int, count: str) -> tuple[str, str]:
     word = allocate(e, _vm_type(e, x), rounded)
     pointer = _pointer(e, word)
     slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {ARRAY_LENGTH}")
-    e.emit(f"store i64 {count}, ptr {slot}, align 8, !tbaa !9")
+    e.emit(f"store {e.unit.lasting}i64 {count}, ptr {slot}, align 8, !tbaa !9")
     return word, e.let(f"getelementptr i8, ptr {pointer}, i64 {ARRAY_ELEMENTS}")
 
 
@@ -193,7 +199,7 @@ def _fill(e: FunctionEmitter, start: str, count: str, storage: ValType, value: s
     if value in ("0", "0.0", "zeroinitializer"):
         size = e.let(f"mul i64 {count}, {size_of(storage)}")
         e.unit.declare("memset", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-        e.emit(f"call void @llvm.memset.p0.i64(ptr {start}, i8 0, i64 {size}, i1 false)")
+        e.emit(f"call void @llvm.memset.p0.i64(ptr {start}, i8 0, i64 {size}, i1 {_lasts(e)})")
         return
     source, loop, body, done = e.block, e.label("fill"), e.label("each"), e.label("filled")
     e.goto(loop)
@@ -243,7 +249,8 @@ def _array_new_fixed(e: FunctionEmitter, imm: object, i: int) -> None:
 
 def _move(e: FunctionEmitter, target: str, source: str, size: str) -> None:
     e.unit.declare("memmove", "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)")
-    e.emit(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+    args = f"ptr {target}, ptr {source}, i64 {size}, i1 {_lasts(e)}"
+    e.emit(f"call void @llvm.memmove.p0.p0.i64({args})")
 
 
 def _segment(
