@@ -11,7 +11,7 @@ from wadjet.engine.tiers.interpreter.prepare import PLAIN, RULES
 
 TEMPLATES = templates_for(Settings())
 #: rows with a fixed effect and no immediate that still are not functions of their operands alone
-_IMPURE = {"nop", "array.len", "ref.i31", "i31.get_s", "i31.get_u"}
+_IMPURE = {"nop", "array.len", "ref.i31", "ref.i31_shared", "i31.get_s", "i31.get_u"}
 #: names in `Op` that differ from the mnemonic, where one mnemonic has two codes
 _VARIANTS = {
     "SELECT_T": "select",

@@ -43,6 +43,8 @@ IMMEDIATES: dict[str, tuple[object, ...]] = {
     "refnull": tuple(ref(True, heap) for heap in ABS_HEAPS),
     "cast": ((1, ref(True, ANY), ref(False, 3)), (0, ref(False, 2, exact=True), ref(True, I31))),
     "fence": (0,),
+    "order": (0, 1),
+    "orders": (0, 1),
 }
 
 _OPENERS = ("block", "loop", "if", "try", "try_table")

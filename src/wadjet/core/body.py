@@ -19,7 +19,8 @@ no immediate → None; one → the value itself; several → a tuple of the valu
     cast                          tuple (label, RefType from, RefType to)
     catches                       tuple of `Catch`
     handlers                      tuple of `Handler`
-    fence                         int ordering (0)
+    fence                         int (0)
+    order, orders                 int: 0 seq_cst, 1 acq_rel
 """
 
 from typing import Final, NamedTuple, final

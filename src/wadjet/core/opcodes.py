@@ -8,7 +8,8 @@
   (try_table) · `handlers` (resume) · `i32 i64 f32 f64 v128` constants · `memarg/N` (natural
   alignment N bytes) · `lane/N` (index below N) · `lanes` (16 of them) · `ref`, `refnull` (a heap
   type, making a non-null or nullable reference type) · `cast` (flags, label, two heap types) ·
-  `u32` · `fence` (ordering byte).
+  `u32` · `fence` (a zero byte) · `order`, `orders` (an ordering, or the same for reading and for
+  writing).
 * stack effect: operands `->` results, top of stack last. `at` is the address type of the memory or
   table that the immediate names. `!` says that the effect depends on more than the row: there is a
   rule for it in `wadjet.core.validate.rules`.
@@ -266,6 +267,7 @@ _TABLE: Final = """
 0xFB:28   ref.i31                              -                i32 -> ref_i31           gc                       exec-ref-i31
 0xFB:29   i31.get_s                            -                i31ref -> i32            gc                       exec-i31-get-s
 0xFB:30   i31.get_u                            -                i31ref -> i32            gc                       exec-i31-get-u
+0xFB:31   ref.i31_shared                       -                i32 -> ref_i31_shared    shared-everything-threads shared-everything-threads
 0xFB:32   struct.new_desc                      type             !                        custom-descriptors       custom-descriptors
 0xFB:33   struct.new_default_desc              type             !                        custom-descriptors       custom-descriptors
 0xFB:34   ref.get_desc                         type             !                        custom-descriptors       custom-descriptors
@@ -678,6 +680,41 @@ _TABLE: Final = """
 0xFE:76   i64.atomic.rmw8.cmpxchg_u            memarg/1         at i64 i64 -> i64        threads                  threads
 0xFE:77   i64.atomic.rmw16.cmpxchg_u           memarg/2         at i64 i64 -> i64        threads                  threads
 0xFE:78   i64.atomic.rmw32.cmpxchg_u           memarg/4         at i64 i64 -> i64        threads                  threads
+0xFE:79   global.atomic.get                    order global     !                        shared-everything-threads shared-everything-threads
+0xFE:80   global.atomic.set                    order global     !                        shared-everything-threads shared-everything-threads
+0xFE:81   global.atomic.rmw.add                orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:82   global.atomic.rmw.sub                orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:83   global.atomic.rmw.and                orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:84   global.atomic.rmw.or                 orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:85   global.atomic.rmw.xor                orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:86   global.atomic.rmw.xchg               orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:87   global.atomic.rmw.cmpxchg            orders global    !                        shared-everything-threads shared-everything-threads
+0xFE:88   table.atomic.get                     order table      !                        shared-everything-threads shared-everything-threads
+0xFE:89   table.atomic.set                     order table      !                        shared-everything-threads shared-everything-threads
+0xFE:90   table.atomic.rmw.xchg                orders table     !                        shared-everything-threads shared-everything-threads
+0xFE:91   table.atomic.rmw.cmpxchg             orders table     !                        shared-everything-threads shared-everything-threads
+0xFE:92   struct.atomic.get                    order type field !                        shared-everything-threads shared-everything-threads
+0xFE:93   struct.atomic.get_s                  order type field !                        shared-everything-threads shared-everything-threads
+0xFE:94   struct.atomic.get_u                  order type field !                        shared-everything-threads shared-everything-threads
+0xFE:95   struct.atomic.set                    order type field !                        shared-everything-threads shared-everything-threads
+0xFE:96   struct.atomic.rmw.add                orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:97   struct.atomic.rmw.sub                orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:98   struct.atomic.rmw.and                orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:99   struct.atomic.rmw.or                 orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:100  struct.atomic.rmw.xor                orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:101  struct.atomic.rmw.xchg               orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:102  struct.atomic.rmw.cmpxchg            orders type field !                        shared-everything-threads shared-everything-threads
+0xFE:103  array.atomic.get                     order type       !                        shared-everything-threads shared-everything-threads
+0xFE:104  array.atomic.get_s                   order type       !                        shared-everything-threads shared-everything-threads
+0xFE:105  array.atomic.get_u                   order type       !                        shared-everything-threads shared-everything-threads
+0xFE:106  array.atomic.set                     order type       !                        shared-everything-threads shared-everything-threads
+0xFE:107  array.atomic.rmw.add                 orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:108  array.atomic.rmw.sub                 orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:109  array.atomic.rmw.and                 orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:110  array.atomic.rmw.or                  orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:111  array.atomic.rmw.xor                 orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:112  array.atomic.rmw.xchg                orders type      !                        shared-everything-threads shared-everything-threads
+0xFE:113  array.atomic.rmw.cmpxchg             orders type      !                        shared-everything-threads shared-everything-threads
 """
 
 
@@ -721,6 +758,7 @@ _TOKENS: Final[dict[str, ValType | None]] = {
     "v128": V128,
     "i31ref": I31REF,
     "ref_i31": ref(False, I31),
+    "ref_i31_shared": ref(False, I31, shared=True),
     "arrayref": ARRAYREF,
     "at": None,
 }
@@ -756,7 +794,7 @@ def _suffix(immediates: tuple[str, ...], kind: str) -> int:
 
 _IMMEDIATES: Final = frozenset(
     "block labels label func type table mem global tag local data elem field i32 i64 f32 f64 "
-    "v128 memarg lane lanes types catches ref refnull cast u32 handlers fence".split()
+    "v128 memarg lane lanes types catches ref refnull cast u32 handlers fence order orders".split()
 )
 
 ROWS: Final[tuple[Row, ...]] = tuple(Row(line) for line in _TABLE.strip().splitlines())
@@ -872,6 +910,7 @@ class Op:
     REF_I31: Final = 0x21C
     I31_GET_S: Final = 0x21D
     I31_GET_U: Final = 0x21E
+    REF_I31_SHARED: Final = 0x21F
     STRUCT_NEW_DESC: Final = 0x220
     STRUCT_NEW_DEFAULT_DESC: Final = 0x221
     REF_GET_DESC: Final = 0x222

@@ -250,7 +250,7 @@ class ScriptParser(Cursor):
         return Const(V128, bits)
 
     def _reference(self, word: str) -> RefConst:
-        kind = word.partition(".")[2] or "any"
+        kind = word.partition(".")[2].removesuffix("_shared") or "any"
         if kind == "null":
             heap = None
             if self.texts[self.at] != ")":

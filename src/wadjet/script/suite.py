@@ -25,8 +25,8 @@ _FOLDERS: Final[dict[str, str]] = {
 }
 #: so many failures of one script are written out; JSON has them all
 _SHOWN: Final = 20
-#: folders whose modules import what no host offers: they are validated and no more
-_STATIC: Final = frozenset({"shared-everything-threads"})
+#: scripts whose modules import what no host offers: they are validated and no more
+_STATIC: Final = frozenset({"shared-funcs", "shared-globals", "shared-tables", "shared-types"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def settings_for(path: Path, tier: str, features: Features | None = None) -> Set
             chosen = parse_features(_FOLDERS[folder])
     if features is not None:
         chosen = features
-    return Settings(tier, chosen, instantiate=_STATIC.isdisjoint(folders))
+    return Settings(tier, chosen, instantiate=path.stem not in _STATIC)
 
 
 def run_file(path: Path, tier: str = "auto", features: Features | None = None) -> FileResult:

@@ -47,6 +47,8 @@ IMM_REFNULL: Final = 17
 IMM_CAST: Final = 18
 IMM_FENCE: Final = 19
 IMM_COUNT: Final = 20
+IMM_ORDER: Final = 21
+IMM_ORDERS: Final = 22
 
 _INDICES: Final = "func table mem global local type label tag elem field".split()
 _WORDS: Final = dict.fromkeys(_INDICES, IMM_INDEX) | {
@@ -54,7 +56,7 @@ _WORDS: Final = dict.fromkeys(_INDICES, IMM_INDEX) | {
     "types": IMM_TYPES, "catches": IMM_CATCHES, "handlers": IMM_HANDLERS, "i32": IMM_I32,
     "i64": IMM_I64, "f32": IMM_F32, "f64": IMM_F64, "v128": IMM_V128, "lane": IMM_LANE,
     "lanes": IMM_LANES, "ref": IMM_REF, "refnull": IMM_REFNULL, "cast": IMM_CAST,
-    "fence": IMM_FENCE, "u32": IMM_COUNT,
+    "fence": IMM_FENCE, "u32": IMM_COUNT, "order": IMM_ORDER, "orders": IMM_ORDERS,
 }  # fmt: skip
 
 _FAST: Final = {

@@ -194,10 +194,20 @@ class InstructionReader(TypeReader):
                 return self.take(16)
             case g.IMM_LANE:
                 return self.byte()
+            case g.IMM_ORDER | g.IMM_ORDERS:
+                return self._order(kind)
             case _:
                 assert kind in (g.IMM_ZERO, g.IMM_FENCE), kind
                 self.zero()
                 return 0
+
+    def _order(self, kind: int) -> int:
+        """Read an ordering; two that must be the same stand in one byte."""
+        byte = self.byte()
+        order = byte & 0xF
+        if order > 1 or byte >> 4 != (order if kind == g.IMM_ORDERS else 0):
+            raise self.fail(f"invalid atomic consistency ordering {byte:#04x}", self.pos - 1)
+        return order
 
     def _memarg(self) -> MemArg:
         """Read the immediate of a memory access (spec 5.4.7)."""

@@ -95,8 +95,10 @@ def _constant(kind: int, imm: object) -> bytes:
             return number.to_bytes(8, "little")
         case g.IMM_V128:
             return number.to_bytes(16, "little")
-        case g.IMM_LANE | g.IMM_FENCE:
+        case g.IMM_LANE | g.IMM_FENCE | g.IMM_ORDER:
             return bytes([number])
+        case g.IMM_ORDERS:
+            return bytes([number | number << 4])
         case _:
             assert kind in (g.IMM_I32, g.IMM_I64), kind
             return signed(number)

@@ -20,7 +20,7 @@ KEYWORDS: Final = frozenset(
     assert_invalid assert_malformed_custom assert_invalid_custom assert_unlinkable assert_return
     assert_trap assert_exception assert_exhaustion assert_suspension nan:canonical nan:arithmetic
     either input output thread wait shared pagesize exact describes descriptor
-    ref.extern ref.host ref.struct ref.array ref.exn
+    ref.extern ref.host ref.struct ref.array ref.exn seq_cst acq_rel
     """.split()
 )
 

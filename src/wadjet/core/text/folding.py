@@ -7,6 +7,7 @@ beside it, as in the flat form. So no types are needed, and no module is too odd
 
 from typing import Final, final
 
+from wadjet.core.accesses import ACCESSES
 from wadjet.core.body import Body
 from wadjet.core.module import Module
 from wadjet.core.opcodes import BY_OP, Op
@@ -68,7 +69,7 @@ _SPECIAL: Final[dict[int, tuple[int, int]]] = {
     Op.REF_GET_DESC: (1, 1),
     Op.REF_CAST_DESC_EQ: (2, 1),
     Op.REF_CAST_DESC_EQ_NULL: (2, 1),
-}
+} | {op: (access.operands, access.results) for op, access in ACCESSES.items()}
 #: op → what the row or the list above tells
 _FIXED: Final[list[Arity]] = [
     _SPECIAL.get(op)

@@ -240,6 +240,17 @@ def _fence(p: "ImmediateParser", form: "Form") -> int:
     return 0
 
 
+def _order(p: "ImmediateParser", form: "Form") -> int:
+    order = _ORDERS.get(p.texts[p.at])
+    if order is None:
+        raise p.unexpected("seq_cst or acq_rel")
+    p.at += 1
+    return order
+
+
+_ORDERS: Final = {"seq_cst": 0, "acq_rel": 1}
+
+
 def _select(p: "ImmediateParser", form: "Form") -> object:
     """`select` has a second row for `(result …)`."""
     if not p.opens("result"):
@@ -324,6 +335,8 @@ _KINDS: Final[dict[str, Reader]] = {
     "u32": _u32,
     "handlers": _handlers,
     "fence": _fence,
+    "order": _order,
+    "orders": _order,
 }
 #: combinations that are not written in binary order, or leave something out
 _COMBINED: Final[dict[tuple[str, ...], Reader]] = {

@@ -299,7 +299,12 @@ class Spelling:
         text = self.valtype(t.value)
         if t.shared:
             return f"(shared mut {text})" if t.mutable else f"(shared {text})"
-        return f"(mut {text})" if t.mutable else text
+        if t.mutable:
+            return f"(mut {text})"
+        if isinstance(t.value, RefType) and text.startswith("(shared"):
+            # in full: the short form would make the global shared
+            return f"(ref null {self.heaptype(t.value.heap, shared=True)})"
+        return text
 
     # -- instructions ---------------------------------------------------------------------------
 
@@ -343,6 +348,8 @@ class Spelling:
         assert isinstance(imm, tuple)
         if kinds in (("type", "field"), ("mem", "mem")):
             return self._pair(kinds, imm)
+        if kinds[1:] == ("type", "field"):
+            return self._immediate(op, kinds[0], imm[0]) + self._pair(kinds[1:], imm[1:])
         words = [self._immediate(op, kind, value) for kind, value in zip(kinds, imm, strict=True)]
         return "".join(reversed(words) if op in _SWAPPED else words)
 
@@ -378,6 +385,8 @@ class Spelling:
         space = self._spaces.get(kind)
         if space is not None:
             return f" {space.use(value)}"
+        if kind in ("order", "orders"):
+            return " acq_rel" if value else " seq_cst"
         if kind == "f32":
             return f" {f32_text(value)}"
         if kind == "f64":

@@ -312,9 +312,9 @@ class TypeParser(Cursor):
     def limits(self, address: NumType) -> Limits:
         """A minimum, maybe a maximum."""
         bits = 64 if "memory64" in self.features else 32
-        least = self.natural(bits, "a size")
+        least = self.natural(bits, "a u64, the least size")
         first = self.texts[self.at][:1]
-        most = self.natural(bits, "a size") if first.isdecimal() else None
+        most = self.natural(bits, "a u64, the largest size") if first.isdecimal() else None
         return Limits(least, most, address)
 
     def tabletype(self) -> TableType:

@@ -102,6 +102,7 @@ _CONSTANT: Final[dict[str, frozenset[int]]] = {
         )
     ),
     "custom-descriptors": frozenset((Op.STRUCT_NEW_DESC, Op.STRUCT_NEW_DEFAULT_DESC)),
+    "shared-everything-threads": frozenset((Op.REF_I31_SHARED,)),
 }  # fmt: skip
 
 

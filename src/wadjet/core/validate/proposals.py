@@ -7,6 +7,7 @@ from wadjet.core.body import Handler
 from wadjet.core.opcodes import Op
 from wadjet.core.subtyping import diff, is_shared, match_ref, match_results, top
 from wadjet.core.types import ARRAY, EXN, I31, I32, AbsHeap, ContType, RefType, ValType, ref
+from wadjet.core.validate import accesses
 from wadjet.core.validate.code import Checker, Effect, Rule
 from wadjet.core.validate.context import Signature, spell
 from wadjet.core.validate.references import (
@@ -257,7 +258,7 @@ def i31_get(c: Checker, _: None) -> Effect:
     return _either(c, I31)
 
 
-RULES: Final[dict[int, Rule]] = {
+_OWN: Final[dict[int, Rule]] = {
     Op.TRY: block,
     Op.CATCH: catch,
     Op.CATCH_ALL: catch_all,
@@ -278,6 +279,7 @@ RULES: Final[dict[int, Rule]] = {
     Op.RESUME_THROW_REF: resume_throw_ref,
     Op.SWITCH: switch,
 }
+RULES: Final = _OWN | accesses.RULES
 
 #: Rules that replace a fixed effect where references may be shared.
 SHARED: Final[dict[int, Rule]] = {

@@ -406,6 +406,7 @@ OBJECTS: Final[dict[int, Emit]] = {
     Op.ARRAY_INIT_DATA: _array_init_segment("datas"),
     Op.ARRAY_INIT_ELEM: _array_init_segment("elems"),
     Op.REF_I31: _ref_i31,
+    Op.REF_I31_SHARED: _ref_i31,
     Op.I31_GET_S: _i31_get("ashr"),
     Op.I31_GET_U: _i31_get("lshr"),
     Op.ANY_CONVERT_EXTERN: _same,

@@ -7,6 +7,7 @@ from typing import Final
 from wadjet.core.opcodes import GROUP
 from wadjet.core.validate.module import ValidModule
 from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.accesses import SHARED
 from wadjet.engine.emit.arith import ARITH
 from wadjet.engine.emit.atomics import ATOMICS
 from wadjet.engine.emit.calls import CALLS
@@ -30,7 +31,7 @@ SPECIAL: Final[list[Emit | None]] = [None] * (5 * GROUP)
 _TABLES: Final = (
     CONTINUATIONS,
     CONTROL, VARIABLES, ARITH, MEMORY, CALLS, TABLES, OBJECTS, CASTS, EXCEPTIONS, LANES, ROUNDING,
-    ATOMICS, CAREFUL,
+    ATOMICS, CAREFUL, SHARED,
 )  # fmt: skip
 for _table in _TABLES:
     for _op, _emit in _table.items():

@@ -92,7 +92,7 @@ def _operate(op: int, imm: object, stack: list[int], instance: Instance) -> None
     """An instruction with operands: arithmetic, or making an object."""
     if op in _CONVERSIONS:
         return
-    if op == Op.REF_I31:
+    if op in (Op.REF_I31, Op.REF_I31_SHARED):
         stack.append((stack.pop() & 0x7FFF_FFFF) << 1 | 1)
         return
     if op in _FACTORIES:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from wadjet.core.numerics import NUMERICS, PAIRS
 from wadjet.core.opcodes import row
 from wadjet.core.types import FuncType
+from wadjet.engine.tiers.interpreter.accesses import SHARED
 from wadjet.engine.tiers.interpreter.aggregates import AGGREGATES
 from wadjet.engine.tiers.interpreter.atomics import ATOMICS
 from wadjet.engine.tiers.interpreter.continuations import CONTINUATIONS, SWITCHES
@@ -21,7 +22,9 @@ from wadjet.engine.tiers.interpreter.unit import Plain, Work
 #: op id → how the instruction is prepared, where it does more than compute
 RULES: Final[dict[int, Rule]] = CONTROL | SWITCHES
 #: op id → an instruction that computes but is no pure function of numbers
-PLAIN: Final[dict[int, Plain]] = MEMORY | TABLES | REFERENCES | AGGREGATES | ATOMICS | CONTINUATIONS
+PLAIN: Final[dict[int, Plain]] = (
+    MEMORY | TABLES | REFERENCES | AGGREGATES | ATOMICS | CONTINUATIONS | SHARED
+)
 
 
 def prepare(callee: Callee) -> Block:

@@ -147,6 +147,7 @@ REFERENCES: Final[dict[int, Plain]] = {
     Op.ANY_CONVERT_EXTERN: Plain(1, 1, _same),
     Op.EXTERN_CONVERT_ANY: Plain(1, 1, _same),
     Op.REF_I31: Plain(1, 1, _new_i31),
+    Op.REF_I31_SHARED: Plain(1, 1, _new_i31),
     Op.I31_GET_S: Plain(1, 1, _i31_get_s),
     Op.I31_GET_U: Plain(1, 1, _i31_get_u),
     Op.REF_TEST: Plain(1, 1, _test),
