@@ -35,3 +35,5 @@ ITEMS: Final = 1_000_000  # of any other index space
 
 #: Every value must take fewer bytes than this in memory (Explainer.md, "Type Definitions").
 VALUE_SIZE: Final = 1 << 28
+#: steps of comparing types, and of making new types of known ones, for one outermost component
+WORK: Final = 5_000_000

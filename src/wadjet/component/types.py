@@ -141,10 +141,10 @@ class Defined:
     means is its shape, what it is called is this object. `size` counts its nodes as if nothing
     were shared, `depth` how deep they lie; `handles` and `borrows` tell whether any handle, and
     any borrowed one, is among them, `pointers` whether strings or lists of variable length are.
-    `layouts` is kept by `wadjet.component.abi`.
+    `layouts` and `flats` belong to `wadjet.component.abi`.
     """
 
-    __slots__ = ("borrows", "depth", "handles", "layouts", "pointers", "shape", "size")
+    __slots__ = ("borrows", "depth", "flats", "handles", "layouts", "pointers", "shape", "size")
 
     def __init__(self, shape: "Shape") -> None:
         self.shape: Final = shape
@@ -153,7 +153,8 @@ class Defined:
         self.handles = self.borrows = isinstance(shape, Borrow)
         self.handles = self.handles or isinstance(shape, Own)
         self.pointers = isinstance(shape, Map) or (isinstance(shape, List) and shape.length is None)
-        self.layouts: dict[object, object] = {}
+        self.layouts: Final[dict[NumType, tuple[int, int]]] = {}
+        self.flats: Final[dict[NumType, tuple[NumType, ...] | None]] = {}
         for part in parts(shape):
             if isinstance(part, Defined):
                 self.size += part.size

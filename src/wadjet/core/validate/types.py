@@ -13,23 +13,28 @@ def check_types(cx: Context) -> None:
     """Check all recursion groups in order, and put their types into the context."""
     places = cx.module.type_places
     for group in cx.module.types:
-        start = cx.limit
-        cx.subs.extend(group.subs)
-        cx.limit = end = len(cx.subs)
-        if end > limits.TYPES:
-            cx.fail(f"too many types: the limit is {limits.TYPES}", 0)
-        where = [places[x] if x < len(places) else 0 for x in range(start, end)]
-        _check_group(cx, group, start, where)
-        roll(group, cx.types)
-        for x, place in enumerate(where, start):
-            _check_shared(cx, x, place)
-            _check_supers(cx, x, place)
-            comp = cx.subs[x].comp
-            sig = cx.signature(comp.params, comp.results) if isinstance(comp, FuncType) else None
-            cx.signatures.append(sig)
+        start, end = cx.limit, cx.limit + len(group.subs)
+        check_group(cx, group, [places[x] if x < len(places) else 0 for x in range(start, end)])
 
 
-def _check_group(cx: Context, group: RecType, start: int, where: list[int]) -> None:
+def check_group(cx: Context, group: RecType, where: list[int]) -> None:
+    """Check one recursion group, its types at these places, and put them into the context."""
+    start = cx.limit
+    cx.subs.extend(group.subs)
+    cx.limit = len(cx.subs)
+    if cx.limit > limits.TYPES:
+        cx.fail(f"too many types: the limit is {limits.TYPES}", 0)
+    _check_members(cx, group, start, where)
+    roll(group, cx.types)
+    for x, place in enumerate(where, start):
+        _check_shared(cx, x, place)
+        _check_supers(cx, x, place)
+        comp = cx.subs[x].comp
+        sig = cx.signature(comp.params, comp.results) if isinstance(comp, FuncType) else None
+        cx.signatures.append(sig)
+
+
+def _check_members(cx: Context, group: RecType, start: int, where: list[int]) -> None:
     """Everything that must hold before the group can be closed."""
     if len(group.subs) != 1 or group.spelled:
         cx.require("gc", "a recursion group", where[0] if where else 0)
