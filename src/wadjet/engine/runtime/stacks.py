@@ -15,7 +15,7 @@ from wadjet.engine.contract.machine import ACTIVATION_BASE, VM_ACTIVATION
 from wadjet.engine.runtime.budget import Budget
 from wadjet.engine.runtime.pages import PAGE, Region, reserve, round_up
 
-#: Bytes of a stack where memory is limited.
+#: Bytes of a stack where memory is limited: all of it counts.
 _SMALL: Final = 256 << 10
 #: So many are made at least between two collections, and so many may lie idle after one.
 _PATIENCE: Final = 1024
@@ -28,10 +28,12 @@ class Stacks:
     """The stacks of one heap (the address of a VMHeap)."""
 
     def __init__(self, heap: int, budget: Budget, limit: int) -> None:
-        """`limit` is Limits.stack."""
+        """`limit` is Limits.stack: no stack needs to be larger, and most may well be smaller."""
         self._heap: Final = heap
         self._budget: Final = budget
-        size = limit // 4 if budget.limit is None else min(limit // 4, _SMALL)
+        size = min(limit, _SMALL)
+        if budget.limit is None:
+            size = max(size, limit // 4)
         #: bytes of each reservation
         self._size: Final = round_up(max(size, PAGE)) + RESERVE + PAGE
         self._regions: dict[int, Region] = {}

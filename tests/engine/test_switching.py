@@ -1,11 +1,21 @@
-"""Stack switching in the interpreter."""
+"""Stack switching, by the interpreter and in native code."""
+
+from typing import Any
 
 import pytest
 
-from tests.engine.interpreted import call, make, run
+from tests.engine import compiled, interpreted
+from tests.engine.interpreted import call
 from wadjet.base.errors import Exhaustion, Trap, WasmException
 from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.store import Store
+
+
+@pytest.fixture(params=[interpreted, compiled], ids=["interpreter", "optimizing"])
+def tier(request: pytest.FixtureRequest) -> Any:
+    """What makes and runs modules in a tier."""
+    return request.param
+
 
 GENERATOR = """
   (type $f (func (param i32))) (type $c (cont $f))
@@ -19,7 +29,7 @@ GENERATOR = """
   (elem declare func $count)"""
 
 
-def test_a_generator() -> None:
+def test_a_generator(tier: Any) -> None:
     text = f"""{GENERATOR}
       (func (export "run") (param i32) (result i32) (local $sum i32) (local $k (ref null $k))
         (local.set $k (cont.bind $c $k (local.get 0) (cont.new $c (ref.func $count))))
@@ -31,10 +41,10 @@ def test_a_generator() -> None:
           (local.set $sum (i32.add (local.get $sum)))
           (br $next))
         (unreachable))"""
-    assert run(text, 100) == 5050
+    assert tier.run(text, 100) == 5050
 
 
-def test_a_suspension_passes_over_resumes_that_do_not_handle_it() -> None:
+def test_a_suspension_passes_over_resumes_that_do_not_handle_it(tier: Any) -> None:
     text = f"""{GENERATOR}
       (func $between (type $f)
         (block $h (result (ref $k))
@@ -52,10 +62,10 @@ def test_a_suspension_passes_over_resumes_that_do_not_handle_it() -> None:
           (local.set $n (i32.add (local.get $n) (i32.const 1)))
           (br $next))
         (unreachable))"""
-    assert run(text) == 3
+    assert tier.run(text) == 3
 
 
-def test_switch_goes_from_one_to_the_other_under_one_handler() -> None:
+def test_switch_goes_from_one_to_the_other_under_one_handler(tier: Any) -> None:
     text = """
       (rec (type $f (func (param i32 (ref null $c)) (result i32))) (type $c (cont $f)))
       (tag $swap (result i32))
@@ -68,7 +78,7 @@ def test_switch_goes_from_one_to_the_other_under_one_handler() -> None:
       (func (export "run") (result i32)
         (resume $c (on $swap switch) (i32.const 0) (cont.new $c (ref.func $ping))
           (cont.new $c (ref.func $ping))))"""
-    assert run(text) == 10
+    assert tier.run(text) == 10
 
 
 @pytest.mark.parametrize(
@@ -84,12 +94,12 @@ def test_switch_goes_from_one_to_the_other_under_one_handler() -> None:
         ),
     ],
 )
-def test_traps(body: str, words: str) -> None:
+def test_traps(tier: Any, body: str, words: str) -> None:
     with pytest.raises(Trap, match=words):
-        run(f'{GENERATOR} (func (export "run") (local $k (ref null $k)) {body})')
+        tier.run(f'{GENERATOR} (func (export "run") (local $k (ref null $k)) {body})')
 
 
-def test_resume_throw_throws_where_the_continuation_waits() -> None:
+def test_resume_throw_throws_where_the_continuation_waits(tier: Any) -> None:
     text = f"""{GENERATOR} (tag $stop (param i32)) (tag $done (result i32))
       (type $r (func (result i32))) (type $kr (cont $r))
       (func $body (type $r)
@@ -101,10 +111,10 @@ def test_resume_throw_throws_where_the_continuation_waits() -> None:
           (resume $kr (on $other $h) (cont.new $kr (ref.func $body)))
           (return)))
         (resume_throw $kr $stop (i32.const 31) (local.get $k)))"""
-    assert run(text) == 31
+    assert tier.run(text) == 31
 
 
-def test_an_exception_leaves_a_continuation_for_who_resumed_it() -> None:
+def test_an_exception_leaves_a_continuation_for_who_resumed_it(tier: Any) -> None:
     text = f"""{GENERATOR} (tag $e)
       (func $thrower (type $f) (throw $e)) (elem declare func $thrower)
       (func (export "run") (param i32) (result i32)
@@ -114,17 +124,17 @@ def test_an_exception_leaves_a_continuation_for_who_resumed_it() -> None:
           (return (i32.const 0)))
         (if (local.get 0) (then (throw $e)))
         (i32.const 1))"""
-    assert run(text, 0) == 1
+    assert tier.run(text, 0) == 1
     with pytest.raises(WasmException):
-        run(text, 1)
+        tier.run(text, 1)
 
 
-def test_a_trap_in_a_continuation_names_everyone() -> None:
+def test_a_trap_in_a_continuation_names_everyone(tier: Any) -> None:
     text = """(module (type $f (func)) (type $c (cont $f))
       (func $inner (type $f) (unreachable)) (elem declare func $inner)
       (func $outer (export "run") (resume $c (cont.new $c (ref.func $inner)))))"""
     with pytest.raises(Trap) as info:
-        call(make(text), "run")
+        call(tier.make(text), "run")
     assert [frame.name for frame in info.value.backtrace] == ["inner", "outer"]
 
 
@@ -133,12 +143,12 @@ RECURSE = """(type $f (func)) (type $c (cont $f))
   (func (export "run") (call $r))"""
 
 
-def test_continuations_that_resume_each_other_use_up_the_stack() -> None:
+def test_continuations_that_resume_each_other_use_up_the_stack(tier: Any) -> None:
     with pytest.raises(Exhaustion, match="call stack exhausted"):
-        run(RECURSE)
+        tier.run(RECURSE)
 
 
-def test_suspended_stacks_give_back_their_room() -> None:
+def test_suspended_stacks_give_back_their_room(tier: Any) -> None:
     text = f"""{GENERATOR}
       (func $deep (type $f)
         (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1))))
@@ -151,11 +161,11 @@ def test_suspended_stacks_give_back_their_room() -> None:
             (unreachable)))
           (resume $k (local.get $k))
           (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"""
-    run(text, 30, store=Store(Limits(stack=200_000)))
+    tier.run(text, 30, store=Store(Limits(stack=200_000)))
 
 
-def test_host_functions_can_be_the_body_of_a_continuation() -> None:
-    instance = make(
+def test_host_functions_can_be_the_body_of_a_continuation(tier: Any) -> None:
+    instance = tier.make(
         """(module (type $f (func (param i32) (result i32))) (type $c (cont $f))
           (import "" "h" (func $h (type $f))) (elem declare func $h)
           (func (export "run") (result i32)
@@ -165,8 +175,8 @@ def test_host_functions_can_be_the_body_of_a_continuation() -> None:
     assert call(instance, "run") == 8
 
 
-def test_no_suspension_crosses_the_host() -> None:
-    instance = make(
+def test_no_suspension_crosses_the_host(tier: Any) -> None:
+    instance = tier.make(
         f"""(module (import "" "h" (func $h)) {GENERATOR}
           (func (export "inner") (suspend $other))
           (func $mid (type $f) (call $h)) (elem declare func $mid)
