@@ -64,7 +64,7 @@ def _new(e: FunctionEmitter, length: str = "1") -> str:
 
 def _set(e: FunctionEmitter, pointer: str, member: str, value: str) -> None:
     slot = e.let(f"getelementptr i8, ptr {pointer}, i64 {VM_CONTINUATION[member]}")
-    e.emit(f"store {value}, ptr {slot}, align 8, !tbaa !9")
+    e.emit(f"store {e.unit.lasting}{value}, ptr {slot}, align 8, !tbaa !9")
 
 
 def _send(e: FunctionEmitter, cells: str, values: list[str], types: Values) -> None:
