@@ -1,6 +1,11 @@
 """For all tests: the scoreboard, and a last line that a program can read."""
 
+import os
+
 import pytest
+
+# what is tested is compiled here and now, not found on disk
+os.environ["WADJET_CACHE"] = "off"
 
 pytest_plugins = ["tests.scoreboard"]
 

@@ -56,7 +56,7 @@ class Module:
     nothing. This is how `wadjet.run` loads programs.
     """
 
-    __slots__ = ("__weakref__", "_codes", "_valid", "features")
+    __slots__ = ("__weakref__", "_codes", "_source", "_valid", "features")
 
     def __init__(
         self,
@@ -67,6 +67,10 @@ class Module:
     ) -> None:
         from wadjet.core.validate import validate as check
 
+        if isinstance(source, bytearray | memoryview):
+            source = bytes(source)
+        # what somebody decoded before, somebody may have changed
+        self._source: Final = None if isinstance(source, CoreModule) else source
         core = read_module(source, features, lazy=lazy)
         self._valid: Final[ValidModule] = check(core, features, lazy=lazy)
         self._codes: dict[str, ModuleCode] = {}
@@ -126,7 +130,7 @@ class Module:
         if found is None:
             from wadjet.engine.tiers import compile_module
 
-            found = self._codes.setdefault(tier, compile_module(self._valid, tier))
+            found = self._codes.setdefault(tier, compile_module(self._valid, tier, self._source))
         return found
 
     def __repr__(self) -> str:

@@ -137,14 +137,12 @@ class OwnGuest(Guest):
 
     def promote(self) -> None:
         """Optimise every function, as samples would have it."""
-        from wadjet.engine.llvm.compile import compile_text
-        from wadjet.engine.llvm.target import host_target
         from wadjet.engine.tiers.auto import AutoCode
 
         code = self._instance.code
         if isinstance(code, AutoCode):
             for slot in range(len(self._instance.module.funcs)):
-                code.optimize(slot, lambda text, level: compile_text(text, host_target(), level))
+                code.promote(slot)
 
 
 @final

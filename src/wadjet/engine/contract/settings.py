@@ -1,6 +1,6 @@
 """The choices that shape generated code. Part of every cache key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,12 @@ class Settings:
     quick: bool = False
     arch: str = ""
     features: frozenset[str] = frozenset()
+
+    def key(self) -> str:
+        """All of it in one line."""
+        words = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            shown = " ".join(sorted(value)) if isinstance(value, frozenset) else value
+            words.append(f"{field.name}={shown}")
+        return "; ".join(words)

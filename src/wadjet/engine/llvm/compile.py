@@ -7,12 +7,13 @@ FULL      LLVM's whole optimiser first: for code that runs long
 """
 
 import threading
-from typing import Final
-
-import llvmlite.binding as llvm
+from typing import TYPE_CHECKING, Final
 
 from wadjet.base.errors import EngineBug
-from wadjet.engine.llvm.target import Target, initialize
+from wadjet.engine.llvm.target import Target, binding
+
+if TYPE_CHECKING:
+    import llvmlite.binding as llvm
 
 QUICK: Final = 0
 FAIR: Final = 1
@@ -28,8 +29,7 @@ def _machine(target: Target, level: int) -> "llvm.TargetMachine":
         cache = _machines.made = {}
     found = cache.get((target, level))
     if found is None:
-        initialize()
-        backend = llvm.Target.from_triple(target.triple)
+        backend = binding().Target.from_triple(target.triple)
         found = backend.create_target_machine(
             cpu=target.cpu,
             features=target.features,
@@ -43,7 +43,7 @@ def _machine(target: Target, level: int) -> "llvm.TargetMachine":
 
 def compile_text(text: str, target: Target, level: int = FULL) -> bytes:
     """Compile one LLVM module to a relocatable ELF object."""
-    machine = _machine(target, level)
+    llvm, machine = binding(), _machine(target, level)
     header = f'target triple = "{target.triple}"\ntarget datalayout = "{machine.target_data}"\n'
     with llvm.create_context() as context:
         try:
@@ -58,6 +58,7 @@ def compile_text(text: str, target: Target, level: int = FULL) -> bytes:
 
 def _optimize(module: "llvm.ModuleRef", machine: "llvm.TargetMachine", level: int) -> None:
     """Run the optimiser's passes over a module."""
+    llvm = binding()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     builder = llvm.create_pass_builder(machine, options)
     if level == FULL:

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
-
-import llvmlite.binding as llvm
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Target:
 @cache
 def host_target() -> Target:
     """This machine. Objects are ELF everywhere, since wadjet's own loader reads them."""
-    initialize()
+    llvm = binding()
     arch = llvm.get_default_triple().partition("-")[0]
     arch = {"arm64": "aarch64"}.get(arch, arch)
     features = llvm.get_host_cpu_features().flatten() + _TUNING.get(arch, "")
@@ -43,8 +41,12 @@ _TUNING: Final = {"x86_64": ",-fast-dpwssd"}
 
 
 @cache
-def initialize() -> None:
-    """Register the native back end with LLVM, once."""
+def binding() -> Any:
+    """LLVM, ready to compile for this machine. It is loaded when first asked for: that takes longer
+    than Python's own start."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
+    return llvm

@@ -140,6 +140,10 @@ class NativeCode(ModuleCode):
             address: int = self._image.slots[slot]
             return address
 
+    def level(self, slot: int) -> int:
+        """How good the code of a function is; -1 if it has none."""
+        return self._levels[slot] - 1
+
     def _compile_tail(self, slot: int) -> int:
         """The entry for tail calls: the function's own, if it makes tail calls itself."""
         self.compile_slot(slot)

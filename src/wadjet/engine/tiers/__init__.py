@@ -22,18 +22,21 @@ def _has_native() -> bool:
     return not unsupported()
 
 
-def compile_module(valid: "ValidModule", tier: str = "auto") -> "ModuleCode":
-    """A module's code in a tier. Tiers are imported when first asked for."""
+def compile_module(
+    valid: "ValidModule", tier: str = "auto", source: bytes | str | None = None
+) -> "ModuleCode":
+    """A module's code in a tier. Tiers are imported when first asked for. `source` is the binary or
+    the text that the module was read from, if it still is what it was: such code may be kept."""
     if tier not in TIERS:
         raise Error(f"unknown tier {tier!r}; known are {', '.join(TIERS)}")
     if tier == "optimizing":
         from wadjet.engine.tiers.optimizing import OptimizingCode
 
-        return OptimizingCode(valid)
+        return OptimizingCode(valid, source=source)
     if tier == "auto" and _has_native():
         from wadjet.engine.tiers.auto import AutoCode
 
-        return AutoCode(valid)
+        return AutoCode(valid, source=source)
     from wadjet.engine.tiers.interpreter import InterpreterCode
 
     return InterpreterCode(valid)

@@ -1,98 +1,176 @@
 """Optimising hot functions while the guest goes on: one thread that keeps one worker process busy.
 
 The process is started when the first hot function turns up and ends when there has been nothing
-to do for a while.
+to do for a while, or with this process. Where there can be none, small functions are optimised by
+the thread itself, and large ones stay as they are: they would hold up everything else.
 """
 
-import queue
+import atexit
+import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Final, final
+from typing import IO, TYPE_CHECKING, Final, final
 from weakref import ref
 
-from wadjet.engine.llvm.worker import ANSWER, REQUEST
+from wadjet.engine.llvm.compile import FULL
+from wadjet.engine.tiers.worker import ANSWER, COMPILE, OPEN, REQUEST, describe
 
 if TYPE_CHECKING:
     from wadjet.engine.tiers.auto import AutoCode
 
 #: Seconds without work after which the worker is dismissed.
 _PATIENCE: Final = 2.0
+#: How many modules a worker knows at a time.
+_PLACES: Final = 4
+#: Bytes of a function that may be optimised in this process.
+_SMALL: Final = 1000
+#: What the process runs: it must find this very package, wherever that is.
+_START: Final = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from wadjet.engine.tiers.worker import main; main()"
+)
+
+
+@final
+class _Job:
+    """A hot function, and how hot it is."""
+
+    __slots__ = ("code", "heat", "slot")
+
+    def __init__(self, code: "ref[AutoCode]", slot: int) -> None:
+        self.code = code
+        self.slot = slot
+        self.heat = 0
 
 
 @final
 class Background:
-    """A queue of functions to optimise."""
+    """What there is to optimise: the hottest function first."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[ref[AutoCode], int]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._jobs: dict[tuple[int, int], _Job] = {}
+        self._changed = threading.Condition()
         self._running = False
 
     def submit(self, code: "AutoCode", slot: int) -> None:
-        """Have a function optimised, unless its module goes away first."""
-        self._jobs.put((ref(code), slot))
-        with self._lock:
+        """Have a function optimised, unless its module goes away first. Once more for one that
+        waits already makes it more urgent."""
+        with self._changed:
+            job = self._jobs.setdefault((id(code), slot), _Job(ref(code), slot))
+            job.heat += 1
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True).start()
+            self._changed.notify()
+
+    def _next(self) -> _Job | None:
+        """The hottest job; None if there has been none for a while, and there is no thread now."""
+        with self._changed:
+            if not self._jobs:
+                self._changed.wait(_PATIENCE)
+            if not self._jobs:
+                self._running = False
+                return None
+            key = max(self._jobs, key=lambda k: self._jobs[k].heat)
+            return self._jobs.pop(key)
 
     def _run(self) -> None:
-        worker = _Worker()
+        worker = Worker()
         try:
-            while True:
-                try:
-                    owner, slot = self._jobs.get(timeout=_PATIENCE)
-                except queue.Empty:
-                    with self._lock:
-                        if self._jobs.empty():
-                            self._running = False
-                            return
-                    continue
-                code = owner()
+            while job := self._next():
+                code = job.code()
                 if code is not None:
-                    code.optimize(slot, worker.compile)
+                    self._optimize(worker, code, job.slot)
                 del code
         finally:
             worker.close()
 
+    def _optimize(self, worker: "Worker", code: "AutoCode", slot: int) -> None:
+        if worker.alive:
+            image = worker.compile(code, slot)
+            if image:
+                code.add(image, FULL)
+        elif code.valid.module.codes[slot].size <= _SMALL:
+            code.promote(slot)
+
 
 @final
-class _Worker:
-    """The process at the other end."""
+class Worker:
+    """The process at the other end. `alive` until something goes wrong with it; then it has not
+    answered, and will not."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "wadjet.engine.llvm.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def compile(self, text: str, level: int) -> bytes | None:
-        """Compile there; None if that fails, and the function stays as it is."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        data = text.encode()
+        self.alive = False
+        #: whose module is in which place, the next to be given up first
+        self._places: dict[ref[AutoCode], int] = {}
+        if not sys.executable or getattr(sys, "frozen", False):
+            return  # what would be started is some program
+        flags = ["-I", "-S", "-B"] if sys.dont_write_bytecode else ["-I", "-S"]
+        command = [sys.executable, *flags, "-c", _START, json.dumps(sys.path)]
         try:
-            process.stdin.write(REQUEST.pack(level, len(data)) + data)
-            process.stdin.flush()
-            head = process.stdout.read(ANSWER.size)
-            length = ANSWER.unpack(head)[0] if len(head) == ANSWER.size else 0
-            image = process.stdout.read(length)
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         except OSError:
-            return None  # the process died: whatever it was, the function runs as it is
-        return image if length and len(image) == length else None
+            return
+        self.alive = True
+        atexit.register(self._process.kill)
+
+    def compile(self, code: "AutoCode", slot: int) -> bytes:
+        """The optimised object of a function; empty if there is none, and it stays as it is."""
+        stdin, stdout = self._streams()
+        try:
+            place = self._place(code)
+            content = slot.to_bytes(4, sys.byteorder)
+            stdin.write(REQUEST.pack(COMPILE, place, FULL, len(content)) + content)
+            stdin.flush()
+            head = stdout.read(ANSWER.size)
+            length = ANSWER.unpack(head)[0] if len(head) == ANSWER.size else -1
+            image = stdout.read(length) if length >= 0 else b""
+        except OSError:
+            length, image = -1, b""
+        if len(image) != length:
+            self.alive = False  # whatever it was, the function runs as it is
+            return b""
+        return image
+
+    def _place(self, code: "AutoCode") -> int:
+        """Where the worker has a module; it is given what it does not know."""
+        owner = ref(code)
+        place = self._places.pop(owner, None)
+        if place is None:
+            place = len(self._places)
+            if place == _PLACES:
+                place = self._places.pop(next(iter(self._places)))
+            content = describe(code.text(), code.valid.features, code.settings)
+            self._streams()[0].write(REQUEST.pack(OPEN, place, 0, len(content)))
+            self._streams()[0].write(content)
+        self._places[owner] = place
+        return place
+
+    def _streams(self) -> tuple[IO[bytes], IO[bytes]]:
+        """What it reads, and what it writes."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
 
     def close(self) -> None:
         """End the process."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
+        if not hasattr(self, "_process"):
+            return
+        self.alive = False
+        atexit.unregister(self._process.kill)
+        self._process.kill()
+        self._process.wait()
+        for stream in self._streams():
+            with suppress(OSError):  # it may hold something that was never read
+                stream.close()
 
 
 @cache

@@ -1,24 +1,21 @@
 """The native machine of this process, put together: compiler above, runtime below."""
 
+import json
 import threading
 from functools import cache
 from typing import Final
 
 from wadjet.base.errors import Error
-from wadjet.core.text import parse
 from wadjet.core.types import FuncType
-from wadjet.core.validate import validate
 from wadjet.engine.contract.machine import platform
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.entry import doors
-from wadjet.engine.emit.glue import glue
+from wadjet.engine.emit.entry import doors, is_plain
 from wadjet.engine.emit.llvmtypes import signature
-from wadjet.engine.emit.unit import emit
-from wadjet.engine.gc.collector import TEXT
-from wadjet.engine.llvm.compile import compile_text
-from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.machine import Machine, unsupported
+from wadjet.engine.tiers.compiler import host_settings, objects, runtime_object, target
+
+__all__ = ["host_settings", "native_machine"]
 
 _making: Final = threading.RLock()
 
@@ -34,29 +31,46 @@ def _native_machine() -> tuple[Machine, Doors]:
     obstacle = unsupported()
     if obstacle:
         raise Error(f"no native code {obstacle} yet; use the interpreter")
-    target = host_target()
-    here = platform(target.arch)
+    arch = target().arch
+    here = platform(arch)
     if here is None:
-        raise Error(f"no native code for {target.arch} on this system yet; use the interpreter")
-    image = compile_text(glue(here, target.arch), target)
-    machine = Machine(image, here, target.arch, _build_collector)
+        raise Error(f"no native code for {arch} on this system yet; use the interpreter")
+
+    def text() -> str:
+        from wadjet.engine.emit.glue import glue
+
+        return glue(here, arch)
+
+    machine = Machine(runtime_object("glue", text), here, arch, _build_collector)
     return machine, Doors(machine, _build_doors)
 
 
 def _build_collector() -> tuple[bytes, dict[str, str]]:
-    """The collector, through the same arrows as any module."""
+    """The collector, through the same arrows as any module, and the symbols of its exports."""
+    kept = objects().get("collector symbols")
+    if kept is None:
+        from wadjet.core.text import parse
+        from wadjet.engine.gc.collector import TEXT
+
+        exports = parse(TEXT).exports
+        symbols = {export.name: f"f{export.index}" for export in exports}
+        objects().put("collector symbols", json.dumps(symbols).encode())
+    else:
+        symbols = json.loads(kept)
+    return runtime_object("collector", _collector_text), symbols
+
+
+def _collector_text() -> str:
+    from wadjet.core.text import parse
+    from wadjet.core.validate import validate
+    from wadjet.engine.emit.unit import emit
+    from wadjet.engine.gc.collector import TEXT
+
     valid = validate(parse(TEXT))
-    text = emit(valid, range(len(valid.func_types)), Settings(strict_order=False, raw=True))
-    symbols = {export.name: f"f{export.index}" for export in valid.module.exports}
-    return compile_text(text, host_target()), symbols
-
-
-@cache
-def host_settings() -> Settings:
-    """How code for this machine is made where nobody asks for anything else."""
-    target = host_target()
-    return Settings(arch=target.arch, features=target.extensions)
+    return emit(valid, range(len(valid.func_types)), Settings(strict_order=False, raw=True))
 
 
 def _build_doors(type_: FuncType) -> tuple[str, bytes]:
-    return signature(type_), compile_text(doors(type_), host_target())
+    key = signature(type_)
+    kind = "plain" if is_plain(type_) else "other"
+    return key, runtime_object(f"doors {kind} {key}", lambda: doors(type_))

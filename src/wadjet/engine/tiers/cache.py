@@ -1,0 +1,315 @@
+"""Machine code on disk, so that the second start compiles nothing.
+
+One file for each module and way to compile it, one for the code of the runtime itself. What decides
+what code looks like is in the name of the file: the contents of the module, the settings, the
+features, this engine, the compiler, the processor. A file is a header and records, each with a
+checksum. Records are only ever added, under a lock, by one write each; what is behind the last
+good record is ignored, and overwritten by the next who writes. So a reader needs no lock, and
+processes that are killed or write at once harm nothing.
+
+Whoever can write these files can run code in this process. So the folder belongs to the user and
+is closed to all others, and so is every file; what is not, is not used. A guest that is given other
+folders has no way in.
+
+`WADJET_CACHE` names another folder, or is `off`.
+"""
+
+import hashlib
+import os
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from itertools import starmap
+from pathlib import Path
+from typing import Final, final
+
+from wadjet.engine.runtime.image import Placed, Saved
+
+#: Bytes in the folder; beyond that, what was not used for longest goes.
+LIMIT: Final = 1 << 30
+_MAGIC: Final = b"wadjet machine code\n"
+#: kind, length, checksum
+_RECORD: Final = struct.Struct("<4sQ16s")
+#: Bytes to read at once.
+_PIECE: Final = 1 << 30
+
+Record = tuple[bytes, bytes]
+
+
+# --- what code depends on ------------------------------------------------------------------------
+
+
+@cache
+def identity() -> bytes:
+    """This engine, the compiler that it would use and the processor, as a digest.
+
+    Found without loading any of them: by the sizes and dates of files. Changing a file of the
+    engine changes it.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    digest.update(_processor())
+    engine = Path(__file__).resolve().parents[2]
+    found = find_spec("llvmlite")
+    compiler = Path(found.origin).parent / "binding" if found and found.origin else None
+    for folder in (*_rooms(engine), compiler):
+        for name, size, date in [] if folder is None else _files(folder):
+            digest.update(f"{name} {size} {date}\n".encode())
+    return digest.digest()
+
+
+def _rooms(engine: Path) -> list[Path]:
+    """The folders whose files decide what code looks like."""
+    rooms = ["base", "core", "core/binary", "core/validate", "core/text"]
+    inside = ["contract", "emit", "gc", "llvm", "runtime", "tiers"]
+    return [engine / room for room in rooms] + [engine / "engine" / room for room in inside]
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [(e.name, e.stat()) for e in entries if not e.name.startswith("__")]
+    except OSError:
+        return []  # inside an archive
+    return sorted((name, s.st_size, s.st_mtime_ns) for name, s in found)
+
+
+#: Lines that tell processors apart, as x86 and Arm spell them.
+_TELLING: Final = (
+    "vendor_id", "cpu family", "model", "stepping", "flags",
+    "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",
+)  # fmt: skip
+
+
+def _processor() -> bytes:
+    """What the system says of the first processor (they are alike, as far as code goes)."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(1 << 14).partition(b"\n\n")[0].decode(errors="replace")
+    except OSError:
+        return b""
+    return "\n".join(s for s in first.splitlines() if s.startswith(_TELLING)).encode()
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@final
+class RecordFile:
+    """One file of records. `key` (32 bytes) is everything that its contents depend on."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self._path: Final = folder / key.hex()
+        self._head: Final = _MAGIC + key
+        #: how much of the file is known, and good
+        self._size = 0
+
+    def read(self) -> list[Record]:
+        """The good records that are new since the last call; none if there is no such file."""
+        try:
+            file = self._open(os.O_RDONLY)
+        except OSError:
+            return []
+        try:
+            os.utime(file)  # it is in use
+            return self._news(file)
+        except OSError:
+            return []
+        finally:
+            os.close(file)
+
+    def append(self, records: Sequence[Record], *, alone: bool) -> bool:
+        """Add records; whether that was possible. With `alone`, only behind what this object has
+        read or written itself."""
+        import fcntl
+
+        try:
+            if not self._path.exists():
+                _trim(self._path.parent)
+            file = self._open(os.O_RDWR | os.O_CREAT)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return self._append(file, records, alone)
+        except OSError:
+            return False  # someone else is writing, or the disk is full
+        finally:
+            os.close(file)
+
+    def _open(self, flags: int) -> int:
+        file = os.open(self._path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        found = os.fstat(file)
+        if not (stat.S_ISREG(found.st_mode) and _is_private(found)):
+            os.close(file)
+            raise PermissionError(f"{self._path} is open to others")
+        return file
+
+    def _news(self, file: int) -> list[Record]:
+        """The good records behind what is known, which they then are."""
+        found: list[Record] = []
+        data = _read_from(file, self._size)
+        at, first = 0, self._size
+        if first == 0:
+            if not data.startswith(self._head):
+                return found
+            at = self._size = len(self._head)
+        while at + _RECORD.size <= len(data):
+            kind, length, checksum = _RECORD.unpack_from(data, at)
+            content = data[at + _RECORD.size : at + _RECORD.size + length]
+            if len(content) < length or self._checksum(kind, first + at, content) != checksum:
+                break
+            at += _RECORD.size + length
+            self._size = first + at
+            found.append((kind, content))
+        return found
+
+    def _append(self, file: int, records: Sequence[Record], alone: bool) -> bool:
+        if os.fstat(file).st_size < self._size:  # the file that was known is gone
+            if alone:
+                return False
+            self._size = 0
+        if self._news(file) and alone:
+            return False
+        data = b"" if self._size else self._head
+        for kind, content in records:
+            checksum = self._checksum(kind, self._size + len(data), content)
+            data += _RECORD.pack(kind, len(content), checksum) + content
+        if self._size + len(data) > LIMIT // 2:
+            return False
+        os.ftruncate(file, self._size)
+        if os.pwrite(file, data, self._size) != len(data):
+            return False
+        self._size += len(data)
+        return True
+
+    def _checksum(self, kind: bytes, at: int, content: bytes) -> bytes:
+        digest = hashlib.sha256(self._head + kind + at.to_bytes(8, "little"))
+        digest.update(content)
+        return digest.digest()[:16]
+
+
+def _read_from(file: int, start: int) -> bytes:
+    pieces = []
+    while piece := os.pread(file, _PIECE, start):
+        pieces.append(piece)
+        start += len(piece)
+    return b"".join(pieces)
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether nobody but this user can write it."""
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def folder() -> Path | None:
+    """Where files are kept; None if nothing shall be, or cannot be kept safely."""
+    named = os.environ.get("WADJET_CACHE", "")
+    if named == "off" or find_spec("fcntl") is None:  # no locks
+        return None
+    try:
+        path = Path(named) if named else _default()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except (OSError, RuntimeError):  # no home
+        return None
+    return path if stat.S_ISDIR(found.st_mode) and _is_private(found) else None
+
+
+def _default() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "wadjet"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "wadjet"
+
+
+def _trim(path: Path) -> None:
+    """Remove what was not used for longest, where there is too much."""
+    try:
+        with os.scandir(path) as entries:
+            found = [(e.stat(follow_symlinks=False), e.path) for e in entries]
+    except OSError:
+        return
+    total = sum(s.st_size for s, _ in found)
+    for s, name in sorted(found, key=lambda each: each[0].st_mtime_ns):
+        if total <= LIMIT * 3 // 4:
+            return
+        with suppress(OSError):
+            os.unlink(name)
+            total -= s.st_size
+
+
+# --- contents ------------------------------------------------------------------------------------
+
+
+def open_file(*parts: bytes) -> RecordFile | None:
+    """The file for what depends on these parts, and on all that code depends on."""
+    where = folder()
+    if where is None:
+        return None
+    digest = hashlib.sha256(identity())
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return RecordFile(where, digest.digest())
+
+
+_OBJECT: Final = b"OBJT"
+_CODE: Final = b"CODE"
+
+
+@final
+class ObjectStore:
+    """Objects of the runtime itself, by name. All processes add to one file."""
+
+    def __init__(self) -> None:
+        self._file: Final = open_file(b"runtime")
+        self._found: Final[dict[bytes, bytes]] = {}
+        if self._file is not None:
+            self._learn(self._file.read())
+
+    def _learn(self, records: Iterable[Record]) -> None:
+        for kind, content in records:
+            name, _, data = content.partition(b"\0")
+            if kind == _OBJECT:
+                self._found[name] = data
+
+    def get(self, name: str) -> bytes | None:
+        """What was put there under this name, here or in an earlier process."""
+        return self._found.get(name.encode())
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep an object."""
+        content = name.encode() + b"\0" + data
+        self._learn([(_OBJECT, content)])
+        if self._file is not None:
+            self._file.append([(_OBJECT, content)], alone=False)
+
+
+#: start, bytes of code, bytes of names, number of functions
+_CODE_HEAD: Final = struct.Struct("<QQII")
+#: function, tail, is_global, level, start, size
+_FUNCTION: Final = struct.Struct("<I??BQQ")
+
+
+def pack(saved: Saved) -> Record:
+    """What was saved of an image, as a record."""
+    names = "\n".join(saved.names).encode()
+    head = _CODE_HEAD.pack(saved.start, len(saved.code), len(names), len(saved.functions))
+    functions = b"".join([_FUNCTION.pack(*each) for each in saved.functions])
+    return _CODE, b"".join([head, names, functions, saved.code])
+
+
+def unpack(record: Record) -> Saved | None:
+    """What `pack` made a record of; None if it is of another kind."""
+    kind, content = record
+    if kind != _CODE:
+        return None
+    start, size, length, count = _CODE_HEAD.unpack_from(content)
+    at = _CODE_HEAD.size
+    names = content[at : at + length].decode().split("\n") if length else []
+    rows = content[at + length : at + length + count * _FUNCTION.size]
+    functions = list(starmap(Placed, _FUNCTION.iter_unpack(rows)))
+    return Saved(names, functions, start, content[len(content) - size :])

@@ -1,0 +1,115 @@
+"""What the tiers that compile have in common: entries for tail calls, code kept on disk."""
+
+import hashlib
+import time
+from contextlib import AbstractContextManager
+from typing import Final, final
+from weakref import finalize
+
+from wadjet.core.validate import ValidModule
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.runtime.image import Image, Placed
+from wadjet.engine.runtime.native import NativeCode
+from wadjet.engine.tiers import cache
+from wadjet.engine.tiers.compiler import host_settings, tail_object
+from wadjet.engine.tiers.native import native_machine
+
+#: Seconds between two looks at whether there is something to keep.
+_PERIOD: Final = 5.0
+
+
+class CompiledCode(NativeCode):
+    """Machine code by way of LLVM. `source` is what the module was read from, if that is known:
+    then its code is kept on disk. Code of a level below `least` is not taken from there."""
+
+    least = 0
+
+    def __init__(
+        self,
+        valid: ValidModule,
+        settings: Settings | None = None,
+        source: bytes | str | None = None,
+    ) -> None:
+        super().__init__(valid, *native_machine(), settings or host_settings())
+        self.source: Final = source
+        self._keeper: _Keeper | None = None
+        file = None if source is None else _file(source, valid, self.settings)
+        if file is not None:
+            self._keeper = _Keeper(self._image, file, self.machine.lock)
+            with self.machine.lock:
+                self._publish(self._image, self._keeper.restore(self.least))
+            finalize(self, self._keeper.keep)
+
+    def text(self) -> bytes | str:
+        """What the module was read from, or its binary."""
+        if self.source is not None:
+            return self.source
+        from wadjet.core.binary import encode
+
+        return encode(self.valid.module)
+
+    def build_tail(self, slot: int) -> bytes:
+        """Emit and compile."""
+        return tail_object(self.valid, slot)
+
+    def add(self, built: bytes, level: int, slot: int = 0) -> None:
+        """Let everyone call the functions of an object, and keep them now and then."""
+        super().add(built, level, slot)
+        if self._keeper is not None:
+            self._keeper.look()
+
+
+def _file(source: bytes | str, valid: ValidModule, settings: Settings) -> "cache.RecordFile | None":
+    """Where the code is kept: by everything that it depends on."""
+    if cache.folder() is None:
+        return None
+    text = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+    kind = b"binary" if isinstance(source, bytes) else b"text"
+    rest = " ".join([settings.key(), *sorted(valid.features)]).encode()
+    return cache.open_file(kind, hashlib.sha256(text).digest(), rest)
+
+
+@final
+class _Keeper:
+    """Keeps what comes into an image. It outlives the code's owner, for a last look."""
+
+    def __init__(
+        self, image: Image, file: cache.RecordFile, lock: AbstractContextManager[object]
+    ) -> None:
+        self._image: Final = image
+        self._file: cache.RecordFile | None = file
+        self._lock: Final = lock
+        self._mark()
+        self._next = time.monotonic() + _PERIOD
+
+    def _mark(self) -> None:
+        """All that is in the image is kept."""
+        self._end, self._count = self._image.end, len(self._image.functions)
+
+    def restore(self, least: int) -> list[Placed]:
+        """Put back what is kept: the functions of sufficient level."""
+        assert self._file is not None, "nothing has gone wrong yet"
+        for record in self._file.read():
+            saved = cache.unpack(record)
+            if saved is None or not self._image.restore(saved):
+                self._file = None
+                break
+        self._mark()
+        return [each for each in self._image.functions if each.tail or each.level >= least]
+
+    def look(self) -> None:
+        """Keep what has come, if some time has passed."""
+        now = time.monotonic()
+        if now >= self._next:
+            self.keep()
+            self._next = time.monotonic() + _PERIOD
+
+    def keep(self) -> None:
+        """Keep what has come. Once that fails, what comes later would not fit."""
+        with self._lock:
+            if self._file is None or not self._image.movable or self._image.end == self._end:
+                return
+            saved = self._image.save(self._end, self._count)
+            self._mark()
+        if not self._file.append([cache.pack(saved)], alone=True):
+            self._file = None

@@ -1,0 +1,68 @@
+"""Functions → objects: the one way through emitter and compiler, for every tier, for the worker and
+for the code of the runtime itself. Neither is loaded before something must be compiled."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+
+from wadjet.core.validate import ValidModule
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
+from wadjet.engine.llvm.target import Target, host_target
+from wadjet.engine.tiers.cache import ObjectStore
+
+
+@cache
+def objects() -> ObjectStore:
+    """The runtime's own objects, kept from one process to the next."""
+    return ObjectStore()
+
+
+@cache
+def target() -> Target:
+    """This machine, from memory if there is one."""
+    kept = objects().get("target")
+    if kept is not None:
+        return Target(**json.loads(kept))
+    found = host_target()
+    fields = {"triple": found.triple, "cpu": found.cpu, "features": found.features}
+    objects().put("target", json.dumps(fields).encode())
+    return found
+
+
+@cache
+def host_settings() -> Settings:
+    """How code for this machine is made where nobody asks for anything else."""
+    here = target()
+    return Settings(arch=here.arch, features=here.extensions)
+
+
+def runtime_object(name: str, text: Callable[[], str]) -> bytes:
+    """The object of some text of the runtime; the name says all that the text depends on."""
+    found = objects().get(name)
+    if found is None:
+        found = compile_text(text(), target())
+        objects().put(name, found)
+    return found
+
+
+def functions_object(
+    valid: ValidModule, slots: Iterable[int], settings: Settings, level: int = FULL
+) -> bytes:
+    """The object of some functions of a module. Malformed or Invalid where a body that was left for
+    later is."""
+    from wadjet.engine.emit.unit import emit
+
+    first = len(valid.func_types) - len(valid.module.funcs)
+    indices = [first + slot for slot in slots]
+    text = emit(valid, indices, replace(settings, quick=level == QUICK))
+    return compile_text(text, target(), level)
+
+
+def tail_object(valid: ValidModule, slot: int) -> bytes:
+    """The object of an entry for tail calls that only calls the function."""
+    from wadjet.engine.emit.unit import emit_tail
+
+    first = len(valid.func_types) - len(valid.module.funcs)
+    return compile_text(emit_tail(valid, first + slot), target(), QUICK)

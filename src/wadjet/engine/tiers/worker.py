@@ -1,0 +1,91 @@
+"""A compiler in a process of its own: functions in on stdin, objects out on stdout.
+
+llvmlite holds one lock around every call, and Python one around everything else, so a long
+optimisation in this process would hold up every short compile beside it. A separate process does
+not, uses another core, and takes nothing with it if the compiler fails. It reads modules by itself;
+a few at a time, each in a place that has a number. It ends with its input.
+
+A request is (kind: u8, place: u32, level: u32, length: u32, content). OPEN reads a module into a
+place: a line of JSON that tells features, settings and whether it is binary, and the module itself.
+COMPILE asks for functions, by slots of 32 bits; the answer is (length: u32, object), where length 0
+says that there is none.
+"""
+
+import json
+import os
+import signal
+import struct
+import sys
+from array import array
+from dataclasses import asdict
+from typing import BinaryIO, Final
+
+from wadjet.base.errors import EngineBug, Error
+from wadjet.core.features import Features
+from wadjet.core.validate import ValidModule, validate
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.tiers.compiler import functions_object
+
+OPEN: Final = 0
+COMPILE: Final = 1
+REQUEST: Final = struct.Struct("<BIII")
+ANSWER: Final = struct.Struct("<I")
+#: How much less important it is than what waits for it.
+_NICE: Final = 5
+
+Opened = tuple[ValidModule, Settings]
+
+
+def describe(source: bytes | str, features: Features, settings: Settings) -> bytes:
+    """The content of a request to read a module."""
+    fields = asdict(settings) | {"features": sorted(settings.features)}
+    binary = isinstance(source, bytes)
+    head = {"binary": binary, "features": sorted(features), "settings": fields}
+    text = source if isinstance(source, bytes) else source.encode()
+    return json.dumps(head).encode() + b"\n" + text
+
+
+def _opened(content: bytes) -> Opened:
+    line, _, text = content.partition(b"\n")
+    head = json.loads(line)
+    features = frozenset(head["features"])
+    fields = head["settings"]
+    settings = Settings(**(fields | {"features": frozenset(fields["features"])}))
+    if head["binary"]:
+        from wadjet.core.binary import decode
+
+        module = decode(text, features, lazy=True)
+    else:
+        from wadjet.core.text import parse
+
+        module = parse(text, features)
+    return validate(module, features, lazy=True), settings
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until there are no more."""
+    places: dict[int, Opened] = {}
+    while head := requests.read(REQUEST.size):
+        kind, place, level, length = REQUEST.unpack(head)
+        content = requests.read(length)
+        if kind == OPEN:
+            places[place] = _opened(content)
+            continue
+        valid, settings = places[place]
+        slots = array("I", content)
+        try:
+            image = functions_object(valid, slots, settings, level)
+        except (Error, EngineBug):
+            image = b""
+        for slot in slots:
+            valid.forget(slot)
+        answers.write(ANSWER.pack(len(image)) + image)
+        answers.flush()
+
+
+def main() -> None:
+    """Serve whoever started this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
