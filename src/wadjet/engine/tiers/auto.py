@@ -69,7 +69,7 @@ class AutoCode(CompiledCode):
         if self.level(slot) == FULL:
             return
         count = self._heat[slot] = self._heat.get(slot, 0) + 1
-        if count >= _SAMPLES * self.valid.module.codes[slot].size:
+        if count >= _SAMPLES * self.size(slot):
             background().submit(self, slot)
 
     def promote(self, slot: int) -> None:

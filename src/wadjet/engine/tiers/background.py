@@ -93,7 +93,7 @@ class Background:
             image = worker.compile(code, slot)
             if image:
                 code.add(image, FULL)
-        elif code.valid.module.codes[slot].size <= _SMALL:
+        elif code.size(slot) <= _SMALL:
             code.promote(slot)
 
 
@@ -160,14 +160,18 @@ class Worker:
         assert self._process.stdout is not None
         return self._process.stdin, self._process.stdout
 
+    def kill(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self) -> None:
-        """End the process."""
+        """End it, if it was started."""
         if not hasattr(self, "_process"):
             return
         self.alive = False
         atexit.unregister(self._process.kill)
-        self._process.kill()
-        self._process.wait()
+        self.kill()
         for stream in self._streams():
             with suppress(OSError):  # it may hold something that was never read
                 stream.close()

@@ -102,7 +102,9 @@ class RecordFile:
     """One file of records. `key` (32 bytes) is everything that its contents depend on."""
 
     def __init__(self, folder: Path, key: bytes) -> None:
-        self._path: Final = folder / key.hex()
+        #: of the file, in the folder
+        self.name: Final = key.hex()
+        self._path: Final = folder / self.name
         self._head: Final = _MAGIC + key
         #: how much of the file is known, and good
         self._size = 0

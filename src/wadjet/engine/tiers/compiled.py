@@ -32,13 +32,14 @@ class CompiledCode(NativeCode):
     ) -> None:
         super().__init__(valid, *native_machine(), settings or host_settings())
         self.source: Final = source
-        self._keeper: _Keeper | None = None
+        #: what keeps the code, if anything does
+        self.keeper: Keeper | None = None
         file = None if source is None else _file(source, valid, self.settings)
         if file is not None:
-            self._keeper = _Keeper(self._image, file, self.machine.lock)
+            self.keeper = Keeper(self._image, file, self.machine.lock)
             with self.machine.lock:
-                self._publish(self._image, self._keeper.restore(self.least))
-            finalize(self, self._keeper.keep)
+                self._publish(self._image, self.keeper.restore(self.least))
+            finalize(self, self.keeper.keep)
 
     def text(self) -> bytes | str:
         """What the module was read from, or its binary."""
@@ -48,6 +49,11 @@ class CompiledCode(NativeCode):
 
         return encode(self.valid.module)
 
+    def size(self, slot: int) -> int:
+        """Bytes of the body of a function, about as many where it was read from text."""
+        code = self.valid.module.codes[slot]
+        return code.size or 2 * len(code.body)
+
     def build_tail(self, slot: int) -> bytes:
         """Emit and compile."""
         return tail_object(self.valid, slot)
@@ -55,8 +61,8 @@ class CompiledCode(NativeCode):
     def add(self, built: bytes, level: int, slot: int = 0) -> None:
         """Let everyone call the functions of an object, and keep them now and then."""
         super().add(built, level, slot)
-        if self._keeper is not None:
-            self._keeper.look()
+        if self.keeper is not None:
+            self.keeper.look()
 
 
 def _file(source: bytes | str, valid: ValidModule, settings: Settings) -> "cache.RecordFile | None":
@@ -70,7 +76,7 @@ def _file(source: bytes | str, valid: ValidModule, settings: Settings) -> "cache
 
 
 @final
-class _Keeper:
+class Keeper:
     """Keeps what comes into an image. It outlives the code's owner, for a last look."""
 
     def __init__(
