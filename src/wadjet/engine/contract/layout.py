@@ -124,6 +124,8 @@ VM_STORE: Final = Struct(
 
 #: Owner of a store that has become part of another.
 MOVED: Final = 1
+#: Owner of a store in which another thread was when the process forked.
+ABANDONED: Final = 2
 
 
 def suspended(thread: int) -> int:

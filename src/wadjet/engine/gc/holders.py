@@ -1,10 +1,9 @@
 """What holds references outside of frames and objects: globals, tables, element segments."""
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
-from weakref import WeakSet
+from weakref import ref
 
 
 class Holder(ABC):
@@ -17,18 +16,16 @@ class Holder(ABC):
         """The words, among them perhaps some that are no references."""
 
 
-_holders: Final[WeakSet[Holder]] = WeakSet()
-_lock: Final = threading.Lock()
+_holders: Final[set[ref[Holder]]] = set()
 
 
 def register(holder: Holder) -> None:
     """Let collections see what it holds, for as long as it lives."""
-    with _lock:
-        _holders.add(holder)
+    _holders.add(ref(holder, _holders.discard))
 
 
 def all_held() -> list[int]:
     """The words of all holders in the process; those of other stores do no harm."""
-    with _lock:
-        holders = list(_holders)
-    return [word for holder in holders for word in holder.held()]
+    # a tuple is made in one go, whatever other threads do
+    holders = [holder() for holder in tuple(_holders)]
+    return [word for holder in holders if holder is not None for word in holder.held()]

@@ -6,6 +6,7 @@ FAIR      a few clean-ups, then LLVM's good code generator: half the time of FUL
 FULL      LLVM's whole optimiser first: for code that runs long
 """
 
+import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,12 @@ FAIR: Final = 1
 FULL: Final = 2
 
 _machines: Final = threading.local()
+#: LLVM is not left in the middle of something when the process forks. Nobody is held up by this:
+#: llvmlite lets one thread in at a time anyway.
+_compiling: Final = threading.RLock()
+os.register_at_fork(
+    before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
+)
 
 
 def _machine(target: Target, level: int) -> "llvm.TargetMachine":
@@ -43,6 +50,11 @@ def _machine(target: Target, level: int) -> "llvm.TargetMachine":
 
 def compile_text(text: str, target: Target, level: int = FULL) -> bytes:
     """Compile one LLVM module to a relocatable ELF object."""
+    with _compiling:
+        return _compile(text, target, level)
+
+
+def _compile(text: str, target: Target, level: int) -> bytes:
     llvm, machine = binding(), _machine(target, level)
     header = f'target triple = "{target.triple}"\ntarget datalayout = "{machine.target_data}"\n'
     with llvm.create_context() as context:

@@ -6,6 +6,7 @@ the system has memory files, the same pages are mapped twice (once to write, onc
 """
 
 import ctypes
+import errno
 import mmap
 import os
 from bisect import bisect_left
@@ -112,39 +113,91 @@ def _with(holes: Holes, start: int, size: int) -> Holes:
     return (*before, (start, size), *after)
 
 
-def _map_twice(size: int) -> tuple[int, int]:
-    """Map one memory file to run and to write; the two addresses."""
+_RUN: Final = mmap.PROT_READ | mmap.PROT_EXEC
+_WRITE: Final = mmap.PROT_READ | mmap.PROT_WRITE
+_MAP_FIXED: Final = 0x10
+
+
+def _new_file() -> int:
+    """A memory file for all code."""
+    file = os.memfd_create("wadjet-code", os.MFD_CLOEXEC)
+    os.ftruncate(file, _SIZE)
+    return file
+
+
+def _map(file: int, access: int, at: int | None = None) -> int:
+    """Map the file for an access, at an address that was mapped before if one is given."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [
         ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
     ]  # fmt: skip
-    file = os.memfd_create("wadjet-code", os.MFD_CLOEXEC)
-    try:
-        os.ftruncate(file, size)
-        run = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_EXEC, mmap.MAP_SHARED, file, 0)
-        write = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, file, 0)
-    finally:
-        os.close(file)
-    if run == ctypes.c_void_p(-1).value or write == ctypes.c_void_p(-1).value:
+    flags = mmap.MAP_SHARED if at is None else mmap.MAP_SHARED | _MAP_FIXED
+    address: int = libc.mmap(at, _SIZE, access, flags, file, 0)
+    if address == ctypes.c_void_p(-1).value:
         raise Error(f"cannot map executable memory: {os.strerror(ctypes.get_errno())}")
-    return run, write
+    return address
+
+
+@final
+class _Mapping:
+    """The memory file of this process, mapped to run and to write."""
+
+    def __init__(self) -> None:
+        self.file = _new_file()
+        self.code: Final = _map(self.file, _RUN)
+        self.data: Final = _map(self.file, _WRITE)
+
+    def replace(self, file: int) -> None:
+        """Let another file be what lies at these addresses."""
+        _map(file, _RUN, self.code)
+        _map(file, _WRITE, self.data)
+        os.close(self.file)
+        self.file = file
 
 
 @cache
-def _mapping() -> tuple[int, int]:
-    return _map_twice(_SIZE)
+def _mapping() -> _Mapping:
+    return _Mapping()
+
+
+@final
+class Copy:
+    """All code as it is now, for a forked child: what is mapped the child shares with its parent.
+    One of `move_in` and `close` ends it."""
+
+    def __init__(self) -> None:
+        self._file = _new_file()
+        source, end = _mapping().file, 0
+        while True:
+            try:
+                start = os.lseek(source, end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    break  # nothing more has ever been written
+                raise
+            end = os.lseek(source, start, os.SEEK_HOLE)
+            os.lseek(self._file, start, os.SEEK_SET)
+            while start < end:
+                start += os.sendfile(self._file, source, start, end - start)
+
+    def move_in(self) -> None:
+        """Let this be the code of this process."""
+        _mapping().replace(self._file)
+
+    def close(self) -> None:
+        """It is not needed."""
+        os.close(self._file)
 
 
 @cache
 def runtime_arena() -> Arena:
     """Where the runtime's own code lies: signal handlers, doors, the collector."""
-    code, data = _mapping()
-    return Arena(code, data, _RUNTIME)
+    return Arena(_mapping().code, _mapping().data, _RUNTIME)
 
 
 @cache
 def guest_arena() -> Arena:
     """Where guest code lies, and nothing else: what runs there may be stopped at any point."""
-    code, data = _mapping()
-    return Arena(code + _RUNTIME, data + _RUNTIME, _SIZE - _RUNTIME)
+    code, data = _mapping().code + _RUNTIME, _mapping().data + _RUNTIME
+    return Arena(code, data, _SIZE - _RUNTIME)

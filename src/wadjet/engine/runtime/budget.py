@@ -1,8 +1,9 @@
 """What a guest may have: limits, and how much memory is left of them."""
 
-import threading
 from dataclasses import dataclass
 from typing import Final, final
+
+from wadjet.engine.runtime.locks import new_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Budget:
     def __init__(self, limit: int | None = None) -> None:
         self.limit: Final = limit
         self.used = 0
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def take(self, count: int) -> bool:
         """Draw bytes; False, and nothing drawn, where that would exceed the limit."""

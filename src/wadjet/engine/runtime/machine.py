@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
-from wadjet.base.errors import Error, Exhaustion, Frame, Interrupted, Trap, WasmException
+from wadjet.base.errors import Exhaustion, Frame, Interrupted, Trap, WasmException
 from wadjet.engine.contract.layout import (
-    MOVED, VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64, suspended,
+    MOVED, VM_CONTEXT, VM_HOST_FUNC, VM_MEMORY, VM_STORE, Block, load64, store64,
 )  # fmt: skip
 from wadjet.engine.contract.libcalls import LIBCALLS
 from wadjet.engine.contract.machine import (
@@ -28,6 +28,7 @@ from wadjet.engine.gc.native import Collector, NativeHeap, Roots
 from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.arena import guest_arena, runtime_arena
 from wadjet.engine.runtime.exceptions import from_raw, raw_payload
+from wadjet.engine.runtime.forks import Forks
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
 from wadjet.engine.runtime.image import Image
@@ -36,7 +37,7 @@ from wadjet.engine.runtime.metronome import Metronome
 from wadjet.engine.runtime.pages import reserve
 from wadjet.engine.runtime.signals import Handlers
 from wadjet.engine.runtime.stacks import Stacks, ranges
-from wadjet.engine.runtime.store import store_at
+from wadjet.engine.runtime.store import refuse, store_at
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.threads import Thread
 
@@ -107,6 +108,7 @@ class Machine:
         faults = [self.symbols[f"wj_on_fault_{k}"] for k in range(GENERATIONS)]
         self.handlers: Final = Handlers(platform, faults, self.symbols["wj_on_tick"], self._set)
         self.metronome: Final = Metronome(self.symbols, self._on_sample, self.handlers.keep)
+        Forks(self)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     # --- setting up --------------------------------------------------------------------------
@@ -158,6 +160,11 @@ class Machine:
         address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
         assert address is not None
         return address
+
+    def forked(self) -> None:
+        """In a child process: the calling thread is the main thread, and the only one."""
+        self._set("main_thread", self._thread())
+        self.metronome.forked()
 
     # --- what exists -------------------------------------------------------------------------
 
@@ -286,8 +293,7 @@ class Machine:
     def _on_wait(self, store: int, _number: int, _buffer: int) -> int:
         me, nap = threading.get_ident(), _NAP
         while (owner := VM_STORE.read(store, "owner")) not in (0, MOVED):
-            if owner == suspended(me):
-                raise Error("a signal handler cannot call into the store that it has interrupted")
+            refuse(owner, me)
             time.sleep(nap)
             nap = min(2 * nap, _LONG_NAP)
         if owner == MOVED:

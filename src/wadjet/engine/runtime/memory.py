@@ -1,13 +1,13 @@
 """The noun memory (spec 4.2.8): bytes in a reservation that never moves."""
 
 import ctypes
-import threading
 from typing import Final, final
 
 from wadjet.core.types import I32, Limits, MemoryType
 from wadjet.engine.contract.layout import VM_MEMORY, Block, octets
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.budget import Budget
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.pages import PAGE, Region, reserve
 
 #: A 32-bit index plus a 32-bit static offset plus the widest access stays inside: such a memory
@@ -17,7 +17,7 @@ GUARDED_SIZE: Final = (8 << 30) + (64 << 10)
 MAX_BYTES_64: Final = 16 << 30
 MAX_BYTES_32: Final = 4 << 30
 
-_growing: Final = threading.Lock()
+_growing: Final = new_lock()
 
 
 @final
@@ -85,6 +85,9 @@ class Memory:
             if not self._region.commit(length):
                 self._budget.give(added)
                 return -1
+            if self.length != length - added:  # a signal handler grew it meanwhile
+                self._budget.give(added)
+                return self.grow(delta)
             self.length = length
             VM_MEMORY.write(self.address, "length", length)
             self._expose()

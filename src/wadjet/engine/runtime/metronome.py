@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from wadjet.engine.contract.layout import Block, load64
 from wadjet.engine.contract.machine import VM_THREAD
 from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.threads import Thread
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Metronome:
         self._runs = Block(16 * _ROOM)
         self._threads: list[_Watched] = []
         self._limited: WeakValueDictionary[int, Store] = WeakValueDictionary()
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._beating = False
         self._hurry = threading.Event()
 
@@ -78,7 +79,6 @@ class Metronome:
 
     def forked(self) -> None:
         """In a child process: only the calling thread exists."""
-        self._lock = threading.RLock()
         self._hurry = threading.Event()
         self._beating = False
         me = threading.get_ident()
@@ -117,7 +117,7 @@ class Metronome:
         return wait
 
     def _attend(self, watched: _Watched, count: int, now: float) -> float:
-        """A thread that is in guests of `count` stores: seconds until the first of them must end."""
+        """A thread is in guests of `count` stores: seconds until the first of them must end."""
         at, address = self._runs.address, watched.thread.address
         runs = [(load64(at + 16 * k), load64(at + 16 * k + 8)) for k in range(count)]
         before = watched.since

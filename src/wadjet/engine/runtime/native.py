@@ -4,7 +4,6 @@ Every defined function has a slot: the address of the best code there is for it.
 a stub, which has the function compiled when it is first called and goes on in what was made.
 """
 
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.func import WasmFunc
 from wadjet.engine.runtime.image import Image, Placed
 from wadjet.engine.runtime.loader import Object
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.machine import Machine
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class NativeCode(ModuleCode):
         self._tailed: set[int] = set()
         self._instances: WeakSet[Instance] = WeakSet()
         #: held while a function of this module is compiled
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         machine.register(self)
 
     def _room(self) -> int:

@@ -11,11 +11,12 @@ from weakref import WeakValueDictionary
 
 from wadjet.base.errors import Error, Exhaustion, Unlinkable
 from wadjet.core.types import ArrayType, DefType, StructType
-from wadjet.engine.contract.layout import MOVED, VM_FUNC, VM_STORE, Block, suspended
+from wadjet.engine.contract.layout import ABANDONED, MOVED, VM_FUNC, VM_STORE, Block, suspended
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.fields import field_names
 from wadjet.engine.runtime.func import HostFunc
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.gc.heap import Heap
 from wadjet.engine.gc.holders import Holder, all_held
 from wadjet.engine.gc.objects import ObjectHeap
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
 #: numbers of host references, never used twice in the process so that stores can unite
 _handles: Final = itertools.count(1)
-_uniting: Final = threading.RLock()
+_uniting: Final = new_lock()
 #: VMStore → store
 _stores: "Final[WeakValueDictionary[int, Store]]" = WeakValueDictionary()
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
@@ -307,8 +308,7 @@ class Store:
                 return store
             if owner.value == me:
                 return store
-            if owner.value == suspended(me):
-                raise Error("a signal handler cannot enter the store that it has interrupted")
+            refuse(owner.value, me)
             time.sleep(nap)
             nap = min(nap * 2, _LONG_NAP)
 
@@ -374,6 +374,19 @@ class Store:
         code = self.current()._interrupt.value
         if code:
             raise failure(code)
+
+
+def refuse(owner: int, me: int) -> None:
+    """Raise where waiting for a store would never end, since this is its owner."""
+    if owner == suspended(me):
+        raise Error("a signal handler cannot call into the store that it has interrupted")
+    if owner == ABANDONED:
+        raise Error("another thread was in this store when the process forked")
+
+
+def all_stores() -> list[Store]:
+    """Every store there is."""
+    return list(_stores.values())
 
 
 def store_at(address: int) -> Store:

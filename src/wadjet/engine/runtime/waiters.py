@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from wadjet.engine.runtime.locks import new_lock
+
 #: What memory.atomic.wait gives.
 WOKEN: Final = 0
 NOT_EQUAL: Final = 1
@@ -18,7 +20,7 @@ TIMED_OUT: Final = 2
 #: A waiting thread looks this often whether it must stop for another reason.
 _NAP: Final = 0.02
 
-_lock: Final = threading.Lock()
+_lock: Final = new_lock()
 _waiting: Final[dict[int, deque[threading.Event]]] = {}
 
 

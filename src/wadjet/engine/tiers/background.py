@@ -7,6 +7,7 @@ the thread itself, and large ones stay as they are: they would hold up everythin
 
 import atexit
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -54,6 +55,8 @@ class Background:
         self._jobs: dict[tuple[int, int], _Job] = {}
         self._changed = threading.Condition()
         self._running = False
+        self._worker: Worker | None = None
+        os.register_at_fork(after_in_child=self._forked)
 
     def submit(self, code: "AutoCode", slot: int) -> None:
         """Have a function optimised, unless its module goes away first. Once more for one that
@@ -62,8 +65,12 @@ class Background:
             job = self._jobs.setdefault((id(code), slot), _Job(ref(code), slot))
             job.heat += 1
             if not self._running:
+                run = threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True)
+                try:
+                    run.start()
+                except RuntimeError:
+                    return  # no thread to be had, for instance as the interpreter shuts down
                 self._running = True
-                threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True).start()
             self._changed.notify()
 
     def _next(self) -> _Job | None:
@@ -78,15 +85,28 @@ class Background:
             return self._jobs.pop(key)
 
     def _run(self) -> None:
-        worker = Worker()
+        worker = self._worker = Worker()
         try:
             while job := self._next():
                 code = job.code()
                 if code is not None:
                     self._optimize(worker, code, job.slot)
                 del code
+        except BaseException:
+            self._running = False
+            raise
         finally:
+            self._worker = None
             worker.close()
+
+    def _forked(self) -> None:
+        """In a child process: the thread and the worker are the parent's."""
+        if self._worker is not None:
+            self._worker.abandon()
+            self._worker = None
+        self._jobs = {}
+        self._changed = threading.Condition()
+        self._running = False
 
     def _optimize(self, worker: "Worker", code: "AutoCode", slot: int) -> None:
         if worker.alive:
@@ -116,6 +136,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C at a terminal is not meant for it
             )
         except OSError:
             return
@@ -164,6 +185,17 @@ class Worker:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
+
+    def abandon(self) -> None:
+        """Leave it to the parent of this process. (Not `close`, which would send what the parent
+        has not sent yet.)"""
+        if not self.alive:
+            return
+        atexit.unregister(self._process.kill)
+        for stream in self._streams():
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, stream.fileno(), inheritable=False)
+            os.close(nothing)
 
     def close(self) -> None:
         """End it, if it was started."""

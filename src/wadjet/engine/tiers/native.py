@@ -1,7 +1,6 @@
 """The native machine of this process, put together: compiler above, runtime below."""
 
 import json
-import threading
 from functools import cache
 from typing import Final
 
@@ -12,12 +11,13 @@ from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.entry import doors, is_plain
 from wadjet.engine.emit.llvmtypes import signature
 from wadjet.engine.runtime.doors import Doors
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.machine import Machine, unsupported
 from wadjet.engine.tiers.compiler import host_settings, objects, runtime_object, target
 
 __all__ = ["host_settings", "native_machine"]
 
-_making: Final = threading.RLock()
+_making: Final = new_lock()
 
 
 def native_machine() -> tuple[Machine, Doors]:
