@@ -9,6 +9,7 @@ class Place:
 
     `offset` counts bytes from the start of a binary module; `line` and `column` count from 1 in
     a text. `function` is a function index. `excerpt` is the source line a text error points at.
+    `source` is the name of the text, where there may be several.
     """
 
     offset: int | None = None
@@ -16,11 +17,13 @@ class Place:
     column: int | None = None
     function: int | None = None
     excerpt: str | None = None
+    source: str | None = None
 
     def __str__(self) -> str:
         parts = []
         if self.line is not None:
-            parts.append(f"{self.line}:{self.column or 1}")
+            name = "" if self.source is None else f"{self.source}:"
+            parts.append(f"{name}{self.line}:{self.column or 1}")
         if self.offset is not None:
             parts.append(f"offset {self.offset:#x}")
         if self.function is not None:
