@@ -5,8 +5,9 @@ A `Resolve` holds four lists, and whatever refers to something says its index: `
 
 - A **type** is a `Primitive` or a `TypeId`. A `TypeDef` is named (a definition, or what a `use`
   brought: an `Alias` whose target belongs to another interface) or has no name and no owner (what
-  is written in place, such as `list<u8>`; each is in a package once). Types come after all types
-  that they are made of: reading the list from its start meets no index that is not yet known.
+  is written in place, such as `list<u8>`: a package has each once, but for copies that an
+  `include` makes). Types come after all types that they are made of, packages after those that
+  they refer to: reading either list from its start meets no index that is not yet known.
 - A **resource** that is the type of a value stands for a handle: it is an `Own` here. An alias of
   a resource is one itself.
 - A **function** of a resource is one of its interface, under its full name (`[method]file.read`);
