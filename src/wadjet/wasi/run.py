@@ -13,6 +13,7 @@ from wadjet.api.memory import Memory
 from wadjet.api.module import Module
 from wadjet.api.runtime import Limits, Store
 from wadjet.base.errors import Error, Exit
+from wadjet.core.features import Features, parse_features
 from wadjet.core.types import MemoryType
 from wadjet.wasi.host.capabilities import Preopen, Wasi
 from wadjet.wasi.host.stdio import Capture, Sink, Source
@@ -164,6 +165,7 @@ def run(
     env: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     tier: str | None = None,
+    features: Features | str | None = None,
     wasi: Wasi | None = None,
 ) -> Result:
     """Run a program to its end.
@@ -174,7 +176,8 @@ def run(
     `program` is a path, the bytes of a binary, or a `Module`. `args` follow the program's name,
     which is `name` or taken from the path. The standard streams and `dirs` take what `Wasi` takes
     for them, but without anything given, the input is empty and the outputs are captured. Or give
-    a whole `wasi`; then nothing else of what it says.
+    a whole `wasi`; then nothing else of what it says. `features` are those that the program may
+    use, as a set or in words ("legacy-exceptions,-simd"), if the default ones will not do.
 
     Nothing else is granted: no directories, no environment, no network. Raises `Malformed`,
     `Invalid`, `Unlinkable`, `Trap`, `Exhaustion`, `Timeout`; OSError for a file or directory that
@@ -193,17 +196,21 @@ def run(
         )
     elif args or any(each is not None for each in (name, stdin, stdout, stderr, dirs, env)):
         raise TypeError("`wasi` says all of args, name, streams, dirs and env: give one or those")
-    module = _module(program)
+    module = _module(program, features)
     code = run_command(module, wasi, limits, "auto" if tier is None else tier)
     return Result(code, out.data, err.data)
 
 
-def _module(program: Executable) -> Module:
+def _module(program: Executable, features: Features | str | None) -> Module:
     if isinstance(program, Module):
+        if features is not None:
+            raise TypeError("a `Module` has its features already")
         return program
+    if features is None or isinstance(features, str):
+        features = parse_features(features or "")
     if isinstance(program, bytes | bytearray | memoryview):
-        return Module(program, lazy=True)
-    return Module.from_file(program, lazy=True)
+        return Module(program, features=features, lazy=True)
+    return Module.from_file(program, features=features, lazy=True)
 
 
 def _name(program: Executable) -> str:
