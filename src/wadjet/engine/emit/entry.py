@@ -285,16 +285,19 @@ def host_raw(type_: FuncType) -> str:
     return _outside("hostraw", type_, "wj_host_raw")
 
 
-def doors(type_: FuncType) -> str:
-    """All doors of one signature, as one LLVM module's text."""
-    parts = [_DECLARATIONS, raw(type_), host_raw(type_)]
-    if is_plain(type_):
-        parts.append(enter(type_))
-        if len(type_.results) <= 1:
-            parts.append(host(type_))
-    kinds = ["host", "hostraw"] if len(parts) > 3 and len(type_.results) <= 1 else ["hostraw"]
-    parts += [_host_tail_entry(kind, type_) for kind in kinds]
-    return "\n".join([*parts, _TRAILER])
+def doors_in(type_: FuncType) -> str:
+    """The doors of one signature from Python to guests, as one LLVM module's text."""
+    parts = [enter(type_)] if is_plain(type_) else []
+    return "\n".join([_DECLARATIONS, raw(type_), *parts, _TRAILER])
+
+
+def doors_out(type_: FuncType) -> str:
+    """The doors of one signature from guests to Python, as one LLVM module's text."""
+    if is_plain(type_) and len(type_.results) <= 1:
+        kind, text = "host", host(type_)
+    else:
+        kind, text = "hostraw", host_raw(type_)
+    return "\n".join([_DECLARATIONS, text, _host_tail_entry(kind, type_), _TRAILER])
 
 
 def _host_tail_entry(kind: str, type_: FuncType) -> str:

@@ -18,8 +18,8 @@ from wadjet.engine.runtime.machine import Machine
 if TYPE_CHECKING:
     from wadjet.engine.runtime.func import WasmFunc
 
-#: signature text and object of a function type
-Build = Callable[[FuncType], tuple[str, bytes]]
+#: function type, and whether guests are entered (else left) → signature text, object
+Build = Callable[[FuncType, bool], tuple[str, bytes]]
 
 _METH_FASTCALL: Final = 0x80
 
@@ -55,32 +55,34 @@ class Doors:
     def __init__(self, machine: Machine, build: Build) -> None:
         self._machine = machine
         self._build = build
-        self._keys: dict[FuncType, str] = {}
+        self._keys: dict[tuple[FuncType, bool], str] = {}
         # references and i64 look the same to machine code, but not to Python: only plain
         # signatures have fast doors
-        self._loaded: dict[tuple[str, bool], Loaded] = {}
-        self._raw: dict[str, Callable[[int, int], int | None]] = {}
+        self._loaded: dict[tuple[str, bool, bool], Loaded] = {}
+        self._raw: dict[FuncType, Callable[[int, int], int | None]] = {}
 
-    def _symbol(self, kind: str, type_: FuncType) -> int:
-        """The address of a door, 0 if the signature has none of this kind."""
-        key, plain = self._keys.get(type_), _is_plain(type_)
+    def _symbol(self, kind: str, type_: FuncType, into: bool) -> int:
+        """The address of a door into a guest, or out of it; 0 if the signature has none of this
+        kind."""
+        key, plain = self._keys.get((type_, into)), _is_plain(type_)
         if key is None:
-            key, image = self._build(type_)
+            key, image = self._build(type_, into)
             with self._machine.lock:
                 # once there, doors stay where they are
-                if (key, plain) not in self._loaded:
-                    self._loaded[key, plain] = self._machine.load_own(image)
-            self._keys[type_] = key
-        return self._loaded[key, plain].symbols.get(f"{kind}_{key}", (0, 0))[0]
+                if (key, plain, into) not in self._loaded:
+                    self._loaded[key, plain, into] = self._machine.load_own(image)
+            self._keys[type_, into] = key
+        return self._loaded[key, plain, into].symbols.get(f"{kind}_{key}", (0, 0))[0]
 
     def host(self, type_: FuncType) -> tuple[int, int]:
         """Machine code for a host function of this type: what VMFunc.code and .tail must be."""
-        kind = "host" if self._symbol("host", type_) else "hostraw"
-        return self._symbol(kind, type_), self._symbol(f"{kind}tail", type_)
+        kind = "host" if self._symbol("host", type_, into=False) else "hostraw"
+        tail = self._symbol(f"{kind}tail", type_, into=False)
+        return self._symbol(kind, type_, into=False), tail
 
     def entry(self, func: "WasmFunc") -> Callable[..., Any]:
         """What Python calls: a builtin where machine code can convert the values."""
-        method = self._symbol("enter", func.type)
+        method = self._symbol("enter", func.type, into=True)
         if not method:
             return Function.of(func)
         door = Door(func.address)
@@ -91,11 +93,9 @@ class Doors:
 
     def call(self, func: int, type_: FuncType, args: Sequence[int]) -> list[int]:
         """Call a VMFunc on raw values."""
-        self._symbol("raw", type_)
-        key = self._keys[type_]
-        raw = self._raw.get(key)
+        raw = self._raw.get(type_)
         if raw is None:
-            raw = self._raw[key] = _Raw(self._symbol("raw", type_))
+            raw = self._raw[type_] = _Raw(self._symbol("raw", type_, into=True))
         count = len(type_.results)
         cells = Block(CELL * max(len(args), count, 1))
         data = b"".join(value.to_bytes(CELL, "little") for value in args)

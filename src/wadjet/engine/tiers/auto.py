@@ -14,7 +14,6 @@ from typing import Final, final
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.llvm.compile import FAIR, FULL, QUICK
-from wadjet.engine.tiers.background import background
 from wadjet.engine.tiers.compiled import CompiledCode
 from wadjet.engine.tiers.compiler import functions_object
 
@@ -70,6 +69,8 @@ class AutoCode(CompiledCode):
             return
         count = self._heat[slot] = self._heat.get(slot, 0) + 1
         if count >= _SAMPLES * self.size(slot):
+            from wadjet.engine.tiers.background import background
+
             background().submit(self, slot)
 
     def promote(self, slot: int) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.llvm.compile import FULL, QUICK, compile_text
+from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import Target, host_target
 from wadjet.engine.tiers.cache import ObjectStore
 
@@ -42,7 +42,7 @@ def runtime_object(name: str, text: Callable[[], str]) -> bytes:
     """The object of some text of the runtime; the name says all that the text depends on."""
     found = objects().get(name)
     if found is None:
-        found = compile_text(text(), target())
+        found = compile_text(text(), target(), FAIR)
         objects().put(name, found)
     return found
 

@@ -8,7 +8,7 @@ from wadjet.base.errors import Error
 from wadjet.core.types import FuncType
 from wadjet.engine.contract.machine import platform
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.entry import doors, is_plain
+from wadjet.engine.emit.entry import doors_in, doors_out, is_plain
 from wadjet.engine.emit.llvmtypes import signature
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.locks import new_lock
@@ -70,7 +70,8 @@ def _collector_text() -> str:
     return emit(valid, range(len(valid.func_types)), Settings(strict_order=False, raw=True))
 
 
-def _build_doors(type_: FuncType) -> tuple[str, bytes]:
+def _build_doors(type_: FuncType, into: bool) -> tuple[str, bytes]:
     key = signature(type_)
+    text, way = (doors_in, "in") if into else (doors_out, "out")
     kind = "plain" if is_plain(type_) else "other"
-    return key, runtime_object(f"doors {kind} {key}", lambda: doors(type_))
+    return key, runtime_object(f"doors {way} {kind} {key}", lambda: text(type_))
