@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def field_names(type_: DefType, instances: "Iterable[Instance]") -> dict[str, int]:
     """What the modules of these instances call the fields of a type or of its supertypes; -1 for
-    a name that means different fields."""
+    a name that means different fields. In the order of the fields."""
     found: dict[str, int] = {}
     for instance in instances:
         for index, names in instance.module.names.fields.items():
@@ -19,4 +19,4 @@ def field_names(type_: DefType, instances: "Iterable[Instance]") -> dict[str, in
                 for field, name in names.items():
                     if found.setdefault(name, field) != field:
                         found[name] = -1
-    return found
+    return dict(sorted(found.items(), key=lambda item: item[1]))
