@@ -19,4 +19,4 @@ def field_names(type_: DefType, instances: "Iterable[Instance]") -> dict[str, in
                 for field, name in names.items():
                     if found.setdefault(name, field) != field:
                         found[name] = -1
-    return dict(sorted(found.items(), key=lambda item: item[1]))
+    return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
