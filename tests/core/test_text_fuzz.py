@@ -137,6 +137,6 @@ def test_damaged_modules() -> None:
     ids=range(24),
 )  # fmt: skip
 def test_hostile_text(source: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(verdict(source, ALL)) < 1000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -121,7 +121,7 @@ class Compiled:
         valid = module()
         code = OptimizingCode(valid, settings)
         indices = range(len(valid.module.codes))
-        code.replace(compile_text(emit(valid, indices, settings), target, level))
+        code.add(compile_text(emit(valid, indices, settings), target, level), level)
         self.instance: Instance = instantiate(Store(), code, [])
         self.functions = {e.name: e.index for e in valid.module.exports if e.kind == "func"}
         self.memory = self.instance.memories[0]

@@ -20,7 +20,7 @@ _SODIUM = sorted((folder() / "sodium").glob("*.wasm"))
 
 
 def _run(wasm: bytes, tier: str, *args: str, **kwargs: Any) -> wadjet.Result:
-    return wadjet.run(wasm, list(args), tier=tier, limits=wadjet.Limits(seconds=120), **kwargs)
+    return wadjet.run(wasm, list(args), tier=tier, limits=wadjet.Limits(seconds=600), **kwargs)
 
 
 @pytest.mark.slow
@@ -64,10 +64,11 @@ def test_rust(tier: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tier", _TIERS)
-def test_go(tier: str) -> None:
+def test_go(tier: str, tmp_path: Path) -> None:
     base = workloads()
     wasm = lzma.decompress((base / "lang/go_mix.wasm.xz").read_bytes())
-    result = _run(wasm, tier)
+    (tmp_path / "w").mkdir()
+    result = _run(wasm, tier, "/w", dirs={"/": tmp_path})
     assert result.returncode == 0, result.stderr
     assert result.stdout == (base / "expect/go_mix.out").read_bytes()
 
