@@ -161,9 +161,9 @@ def _targets() -> dict[str, tuple[Settings, Target, int]]:
         "general": (Settings(), target, FULL),
     }
     if target.arch == "x86_64":
-        v3 = {"sse2", "ssse3", "sse4.1", "sse4.2", "popcnt", "avx", "avx2", "fma"}
-        for cpu, features in (("x86-64", set()), ("x86-64-v3", v3)):
-            settings = replace(here, features=frozenset(features))
+        v3 = ("avx", "avx2", "fma", "popcnt", "sse2", "sse4.1", "sse4.2", "ssse3")
+        for cpu, features in (("x86-64", ()), ("x86-64-v3", v3)):
+            settings = replace(here, features=features)
             table[cpu] = settings, replace(target, cpu=cpu, features=""), FULL
     return table
 

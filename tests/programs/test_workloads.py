@@ -26,7 +26,7 @@ def _run(wasm: bytes, tier: str, *args: str, **kwargs: Any) -> wadjet.Result:
 @pytest.mark.slow
 @pytest.mark.suite("workloads: bench and gc")
 @pytest.mark.parametrize("tier", _TIERS)
-@pytest.mark.parametrize("kind, program", _PRINTING, ids=[p.name for _, p in _PRINTING])
+@pytest.mark.parametrize(("kind", "program"), _PRINTING, ids=[p.name for _, p in _PRINTING])
 def test_a_program_prints_what_it_should(kind: str, program: Any, tier: str) -> None:
     result = _run(program.wasm.read_bytes(), tier, *program.args, dirs=program.dirs)
     program.check(_Outcome(result.returncode, result.stdout))

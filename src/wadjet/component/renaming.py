@@ -16,8 +16,8 @@ from wadjet.component.closed import (
     closed,
 )  # fmt: skip
 from wadjet.component.types import (
-    Borrow, Defined, FuncType, Future, List, Map, Option, Own, Prim, Record, Resource,
-    ResourceType, Result, Shape, Stream, Tuple, Variant, parts,
+    Borrow, Defined, FuncType, Future, List, Map, Option, Own, Prim, Record, Resource, ResourceType,
+    Result, Shape, Stream, Tuple, Variant, parts,
 )  # fmt: skip
 
 

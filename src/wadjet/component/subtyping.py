@@ -18,9 +18,7 @@ from wadjet.component.types import (
     Borrow, Defined, Enum, Flags, FuncType, Future, List, Map, Option, Own, Prim, Record, Resource,
     ResourceType, Result, Shape, Stream, Tuple, Variant,
 )  # fmt: skip
-from wadjet.core.subtyping import (
-    ClosedExtern, ClosedFunc, ClosedTag, match_extern, match_ref,
-)  # fmt: skip
+from wadjet.core.subtyping import ClosedExtern, ClosedFunc, ClosedTag, match_extern, match_ref
 from wadjet.core.types import DefType, GlobalType, MemoryType, TableType
 from wadjet.core.types import FuncType as CoreFuncType
 

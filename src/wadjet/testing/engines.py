@@ -12,6 +12,7 @@ from wadjet.base.errors import Exhaustion, Trap, WasmException
 from wadjet.core.binary import decode
 from wadjet.core.features import ALL, Features
 from wadjet.core.opcodes import ROWS
+from wadjet.core.types import AbsHeap, ArrayType, DefType, RefType, StructType, ValType
 from wadjet.core.validate import ValidModule, validate
 from wadjet.engine.contract.traps import CODES
 from wadjet.engine.runtime.instance import Instance
@@ -19,10 +20,14 @@ from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers import compile_module
 from wadjet.testing.generate import Program
-from wadjet.testing.host import Host, HostFailure
+from wadjet.testing.host import Host, HostFailure, HostObject
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.code import ModuleCode
+
+
+#: Elements of an array that a digest looks at.
+_LOOKED_AT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,11 @@ class Guest(ABC):
     def memory(self, index: int) -> bytes:
         """What a memory holds."""
 
-    def promote(self) -> None:
+    @abstractmethod
+    def state(self) -> Outcome:
+        """What globals and tables hold, in whatever way is the same for all engines."""
+
+    def promote(self) -> None:  # noqa: B027 - most engines have one kind of code
         """Go over to the best code there is, if the engine has several kinds."""
 
 
@@ -113,14 +122,49 @@ def outcome_of(run: Callable[[], Sequence[int]], tags: Sequence[object] = ()) ->
         return Outcome("failure")
 
 
+def digest(word: int, t: ValType, store: Store, depth: int = 2) -> int:
+    """A number as it is; of a reference what engines must agree on: null, small integers, host
+    objects, which function it is, of which type an object is and what it holds."""
+    if not isinstance(t, RefType) or word == 0:
+        return word
+    assert isinstance(t.heap, AbsHeap | DefType), "closed types"
+    top = t.heap.top if isinstance(t.heap, AbsHeap) else t.heap.heap.top
+    if top == "func":
+        func = store.func_at(word)
+        return hash((func.name, func.deftype.id))
+    if top not in ("any", "extern"):
+        return 1
+    if word & 1:
+        return word
+    if word & 2:
+        found = store.object(word)
+        return found.number if isinstance(found, HostObject) else -1
+    return _object_digest(word, store, depth)
+
+
+def _object_digest(word: int, store: Store, depth: int) -> int:
+    heap = store.heap
+    type_ = heap.type_of(word)
+    length = heap.length(word)
+    if not depth:
+        return hash((type_.id, length))
+    comp = type_.comp
+    if isinstance(comp, StructType):
+        storages = [f.storage for f in comp.fields]
+    else:
+        assert isinstance(comp, ArrayType), "a struct or an array"
+        storages = [comp.field.storage] * min(length, _LOOKED_AT)
+    values = [digest(heap.get(word, i), t, store, depth - 1) for i, t in enumerate(storages)]
+    return hash((type_.id, length, *values))
+
+
 @final
 class OwnGuest(Guest):
     """An instance in one of our tiers."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance: Final = instance
-        exports = {e.name: e.index for e in instance.module.exports}
-        self._exports: Final = exports
+        self._exports: Final = {e.name: e.index for e in instance.module.exports}
 
     def refuel(self, amount: int) -> None:
         """Set the fuel."""
@@ -129,11 +173,26 @@ class OwnGuest(Guest):
     def call(self, name: str, args: Sequence[int]) -> Outcome:
         """Call an export on bit patterns."""
         func = self._instance.func(self._exports[name])
-        return outcome_of(lambda: func.call_raw(args), self._instance.tags)
+        store, results = self._instance.store, func.type.results
+        return outcome_of(
+            lambda: [digest(word, t, store) for word, t in zip(func.call_raw(args), results)],
+            self._instance.tags,
+        )
 
     def memory(self, index: int) -> bytes:
         """What a memory holds."""
         return bytes(self._instance.memories[index].view)
+
+    def state(self) -> Outcome:
+        """As the guest sees it, if it exports a function for that; else as we do."""
+        if "state" in self._exports:
+            return self.call("state", ())
+        instance = self._instance
+        values = [digest(g.get_raw(), g.type.value, instance.store) for g in instance.globals]
+        for table in instance.tables:
+            element = table.type.element
+            values += [digest(word, element, instance.store) for word in table.words]
+        return Outcome("values", tuple(values))
 
     def promote(self) -> None:
         """Optimise every function, as samples would have it."""
@@ -172,7 +231,12 @@ class OwnEngine(Engine):
         functions = host.functions()
         made: list[Instance] = []
         imports = [functions[i.name] for i in module.imports]
-        outcome = outcome_of(lambda: made.append(instantiate(Store(), code, imports)) or ())
+
+        def instantiate_it() -> tuple[()]:
+            made.append(instantiate(Store(), code, imports))
+            return ()
+
+        outcome = outcome_of(instantiate_it)
         if not made:
             raise Stopped(outcome)
         return OwnGuest(made[0])

@@ -70,9 +70,9 @@ class Host:
         self.trace.append(("floats", a, b))
         return a, b
 
-    def identify(self, value: object) -> int:
+    def identify(self, value: Any) -> int:
         """Tells whether something is the host's."""
-        return value.number if isinstance(value, HostObject) else -2
+        return int(value.number) if isinstance(value, HostObject) else -2
 
     def again(self, n: int) -> int:
         """Calls back."""

@@ -144,7 +144,8 @@ class _Shrinker:
             for i in reversed(range(len(getattr(module, name)))):
                 items = list(getattr(self.best.module, name))
                 del items[i]
-                smaller = replace(self.best.module, **{name: items})
+                smaller = replace(self.best.module)
+                setattr(smaller, name, items)
                 if name == "datas" and module.data_count is not None:
                     smaller.data_count = len(items)
                 self.attempt(replace(self.best, module=smaller))
@@ -197,9 +198,9 @@ def _unwrapped(code: Code_, at: int) -> list[Code_]:
     found = [code[:at] + inner + code[end + 1 :]]
     if middle is not None:
         for arm in (code[at + 1 : middle], code[middle + 1 : end]):
-            found.append(code[:at] + [(Op.DROP, None)] + _lowered(arm) + code[end + 1 :])
+            found.append([*code[:at], (Op.DROP, None), *_lowered(arm), *code[end + 1 :]])
     elif code[at][0] == Op.IF:
-        found.append(code[:at] + [(Op.DROP, None)] + inner + code[end + 1 :])
+        found.append([*code[:at], (Op.DROP, None), *inner, *code[end + 1 :]])
     return found
 
 

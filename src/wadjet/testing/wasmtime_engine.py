@@ -108,6 +108,11 @@ class WasmtimeGuest(Guest):
             return bytes(memory.data_ptr()[:length])
         return bytes(memory.read(self._store))
 
+    def state(self) -> Outcome:
+        """As the guest sees it, if it exports a function for that."""
+        known = "state" in self._exports
+        return self.call("state", ()) if known else Outcome("unknown")
+
 
 @final
 class WasmtimeEngine(Engine):
@@ -134,7 +139,12 @@ class WasmtimeEngine(Engine):
             if isinstance(i.type, wasmtime.FuncType)
         ]
         made: list[wasmtime.Instance] = []
-        outcome = _outcome(lambda: made.append(wasmtime.Instance(store, module, imports)) or ())
+
+        def instantiate_it() -> tuple[()]:
+            made.append(wasmtime.Instance(store, module, imports))
+            return ()
+
+        outcome = _outcome(instantiate_it)
         if not made:
             raise Stopped(outcome)
         return WasmtimeGuest(store, made[0])

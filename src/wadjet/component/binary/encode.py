@@ -5,17 +5,15 @@ Every number takes the fewest bytes. What else there is to choose was kept by `d
 read in any case. And `decode(encode(component)) == component`.
 """
 
-from collections.abc import Iterator
-
 from wadjet.base.leb128 import unsigned
 from wadjet.component.binary import write_types as write
 from wadjet.component.binary.decode import VERSION
 from wadjet.component.binary.names import NAME_SECTION, encode_names
 from wadjet.component.builtins import BY_NAME, FLAGS, OPTIONS
 from wadjet.component.component import (
-    Arg, Canon, CanonOption, Component, CoreInstance,
-    CoreInstantiate, CoreModule, Custom, Definition, Export, Immediate, InlineExport, Instance,
-    Instantiate, Lift, Lower, Start, Value, section_of,
+    Arg, Canon, CanonOption, Component, CoreInstance, CoreInstantiate, CoreModule, Custom,
+    Definition, Export, Immediate, InlineExport, Instance, Instantiate, Lift, Lower, Start, Value,
+    section_of,
 )  # fmt: skip
 from wadjet.component.types import CORE_SORTS, Alias, CoreTypeDef, Import, Prim, TypeDef
 from wadjet.core import binary as core
@@ -49,21 +47,20 @@ def encode(component: Component, *, names: bool = False) -> bytes:
     return b"".join(out)
 
 
-def _runs(component: Component) -> Iterator[tuple[int, int]]:
-    """The sections to write: as they were, or each kind of definitions gathered while it lasts."""
-    if component.runs is not None:
-        yield from component.runs
-        return
-    number, count = 0, 0
-    for definition in component.definitions:
-        this = section_of(definition)
-        if count and (this != number or this in _SINGLE):
-            yield number, count
-            count = 0
-        number = this
-        count += 1
-    if count:
-        yield number, count
+def _runs(component: Component) -> list[tuple[int, int]]:
+    """The sections to write: as they were, where the definitions still are, or else each kind of
+    definitions gathered while it lasts."""
+    kinds = [section_of(d) for d in component.definitions]
+    given = component.runs
+    if given is not None and [n for n, count in given for _ in range(count)] == kinds:
+        return given
+    runs: list[tuple[int, int]] = []
+    for kind in kinds:
+        if runs and runs[-1][0] == kind and kind not in _SINGLE:
+            runs[-1] = (kind, runs[-1][1] + 1)
+        else:
+            runs.append((kind, 1))
+    return runs
 
 
 def _single(definition: Definition, names: bool) -> bytes:

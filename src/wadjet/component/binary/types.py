@@ -9,11 +9,11 @@ from wadjet.component import limits, types
 from wadjet.component.binary import codes
 from wadjet.component.binary.codes import CORE_BY_CODE, CORE_EXPORTS, OWN_BY_CODE
 from wadjet.component.types import (
-    CORE_SORTS, EXTERN_SORTS, OUTER_SORTS, PRIMS, Alias, AliasCoreExport, AliasExport,
-    AliasOuter, AnyType, Attribute, Borrow, ComponentType, CoreTypeDef, Decl, Enum, EqType,
-    EqValue, ExportDecl, ExternName, ExternType, Flags, FuncType, Future, Import, InstanceType,
-    List, Map, ModuleAlias, ModuleDecl, ModuleExport, ModuleImport, ModuleType, Own, Prim, Record,
-    ResourceDef, Result, Stream, SubResource, Tuple, TypeDef, TypeUse, ValType, ValueUse, Variant,
+    CORE_SORTS, EXTERN_SORTS, OUTER_SORTS, PRIMS, Alias, AliasCoreExport, AliasExport, AliasOuter,
+    AnyType, Attribute, Borrow, ComponentType, CoreTypeDef, Decl, Enum, EqType, EqValue, ExportDecl,
+    ExternName, ExternType, Flags, FuncType, Future, Import, InstanceType, List, Map, ModuleAlias,
+    ModuleDecl, ModuleExport, ModuleImport, ModuleType, Own, Prim, Record, ResourceDef, Result,
+    Stream, SubResource, Tuple, TypeDef, TypeUse, ValType, ValueUse, Variant,
 )  # fmt: skip
 from wadjet.core.binary.grammar import Grammar
 from wadjet.core.binary.types import SUB, TypeReader

@@ -6,8 +6,8 @@ from typing import Final, final
 from wadjet.base.errors import Invalid
 from wadjet.component.closed import ClosedType, ComponentShape, InstanceShape, ModuleShape
 from wadjet.component.component import (
-    Builtin, Bundle, Component, CoreBundle, CoreInstantiate, CoreModule, Custom, Definition,
-    Export, Instantiate, Lift, Lower, Start, Value,
+    Builtin, Bundle, Component, CoreBundle, CoreInstantiate, CoreModule, Custom, Definition, Export,
+    Instantiate, Lift, Lower, Start, Value,
 )  # fmt: skip
 from wadjet.component import limits
 from wadjet.component.features import DEFAULT

@@ -15,9 +15,7 @@ from wadjet.component.types import (
 from wadjet.component.validate.scope import Scope
 from wadjet.core import validate as core_validate
 from wadjet.core.module import Module
-from wadjet.core.subtyping import (
-    ClosedExtern, ClosedFunc, ClosedTag, canonical_types, close_extern,
-)  # fmt: skip
+from wadjet.core.subtyping import ClosedExtern, ClosedFunc, ClosedTag, canonical_types, close_extern
 from wadjet.core.types import (
     ArrayType, ContType, DefType, ExternType, FuncType, FuncUse, GlobalType, MemoryType, RecType,
     RefType, StructType, SubType, TableType, TagType, ValType,

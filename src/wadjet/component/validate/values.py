@@ -11,8 +11,8 @@ from wadjet.component.component import Start, Value
 from wadjet.component.renaming import Work
 from wadjet.component.subtyping import Matcher
 from wadjet.component.types import (
-    BOOL, CHAR, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, U64, Flags, List,
-    Prim, Record, ValType, Variant,
+    BOOL, CHAR, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, U64, Flags, List, Prim, Record,
+    ValType, Variant,
 )  # fmt: skip
 from wadjet.component.validate.scope import Scope, ValueEntry
 from wadjet.component.validate.valuetypes import close_value

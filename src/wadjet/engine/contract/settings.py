@@ -17,7 +17,7 @@ class Settings:
     quick           for LLVM's fast instruction selector, which keeps no value in a register from
                     one block to the next: locals live in memory, and code is short to read
     arch            the processor, as the first word of LLVM's triples; "" for any
-    features        what it can do, as LLVM names it, for instructions that are named outright
+    features        what it can do, as LLVM names it, sorted: for instructions named outright
     """
 
     guards: bool = True
@@ -29,7 +29,7 @@ class Settings:
     deterministic: bool = False
     quick: bool = False
     arch: str = ""
-    features: frozenset[str] = frozenset()
+    features: tuple[str, ...] = ()
 
     def key(self) -> str:
         """All of it in one line."""

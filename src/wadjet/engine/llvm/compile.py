@@ -1,8 +1,8 @@
 """LLVM text → object bytes, at one of three levels.
 
 QUICK     straight to machine code through the fast instruction selector: for code that runs once
-FAIR      a few clean-ups, then LLVM's good code generator: half the time of FULL, and code nearly as
-          good, because what made the WebAssembly has optimised it before
+FAIR      a few clean-ups, then LLVM's good code generator: half the time of FULL, and code nearly
+          as good, because what made the WebAssembly has optimised it before
 FULL      LLVM's whole optimiser first: for code that runs long
 """
 

@@ -19,10 +19,10 @@ class Target:
         return self.triple.partition("-")[0]
 
     @property
-    def extensions(self) -> frozenset[str]:
-        """The features that are on."""
+    def extensions(self) -> tuple[str, ...]:
+        """The features that are on, sorted."""
         words = self.features.split(",")
-        return frozenset(word[1:] for word in words if word.startswith("+"))
+        return tuple(sorted(word[1:] for word in words if word.startswith("+")))
 
 
 @cache

@@ -78,7 +78,13 @@ def generate(seed: int, options: Options | None = None) -> Program:
     observer.state()
     declare_functions(w)
     return Program(
-        w.module, _calls(w, given), w.features, options.features, w.canonical, options.portable, seed
+        w.module,
+        _calls(w, given),
+        w.features,
+        options.features,
+        w.canonical,
+        options.portable,
+        seed,
     )
 
 
@@ -124,7 +130,7 @@ def _calls(w: World, given: dict[int, Types]) -> tuple[Call, ...]:
     calls = []
     for function, params in given.items():
         for _ in range(2 if params else 1):
-            args = tuple(number(t, w.rng) for t in params if isinstance(t, NumType))
+            args = tuple(number(t, w.rng) if isinstance(t, NumType) else 0 for t in params)
             calls.append(Call(f"f{function}", args))
     w.rng.shuffle(calls)
     return tuple(calls)

@@ -137,9 +137,7 @@ def _struct_get(op: int, packed: bool) -> Rule:
 
 def struct_set(m: Maker) -> bool:
     """Writes a field that may be written."""
-    found = [
-        (x, i, f) for x in _structs(m) for i, f in enumerate(fields_of(m.w, x)) if f.mutable
-    ]
+    found = [(x, i, f) for x in _structs(m) for i, f in enumerate(fields_of(m.w, x)) if f.mutable]
     if not found:
         return False
     x, i, field = m.rng.choice(found)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wadjet.core.opcodes import Op
-from wadjet.core.types import FUNC, FuncType, NumType, RefType, ref
+from wadjet.core.types import FUNC, FUNCREF, FuncType, NumType, RefType, ref
 from wadjet.testing.generate.maker import Maker, Rule
 
 
@@ -137,7 +137,7 @@ def return_call_ref(m: Maker) -> bool:
     return True
 
 
-def ref_func(m: Maker, t: RefType = ref(True, FUNC)) -> bool:
+def ref_func(m: Maker, t: RefType = FUNCREF) -> bool:
     """A reference to a function that fits."""
     found = m.w.functions_of(t)
     if not found:

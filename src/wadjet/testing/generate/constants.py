@@ -141,5 +141,3 @@ def _field(w: World, body: Body, t: ValType, depth: int) -> None:
     else:
         assert isinstance(t, NumType), "the other kind of value type"
         _number(w, body, t)
-
-

@@ -198,7 +198,9 @@ def br_table(m: Maker) -> bool:
     types = m.label(n).label
     m.want((*types, I32))
     have = m.here[-1 - len(types) : -1]
-    labels = [k for k in m.labels() if m.label(k).label == types or m.w.all_fit(have, m.label(k).label)]
+    labels = [
+        k for k in m.labels() if m.label(k).label == types or m.w.all_fit(have, m.label(k).label)
+    ]
     count = m.rng.choice((0, 1, 2, 3, 8, 40, 300))
     m.room += count // 10
     chosen = (*(m.rng.choice(labels) for _ in range(count)), n)
@@ -331,5 +333,3 @@ VARIABLES: Final[dict[int, Rule]] = {
     Op.GLOBAL_GET: global_get,
     Op.GLOBAL_SET: global_set,
 }
-
-

@@ -173,7 +173,8 @@ def _operands(m: Maker, row: Row, imm: object) -> None:
 def generic(m: Maker, row: Row) -> bool:
     """Write a row of fixed effect with its operands; False where the module lacks what its
     immediates name."""
-    assert row.params is not None and row.results is not None, "rows with a rule go by it"
+    assert row.params is not None, "rows with a rule go by it"
+    assert row.results is not None, "rows with a rule go by it"
     imms = [IMMEDIATES[kind.partition("/")[0]](m, row) for kind in row.immediates]
     if None in imms:
         return False

@@ -75,9 +75,7 @@ class Maker:
     pushed will be part of.
     """
 
-    def __init__(
-        self, w: World, supply: Supply, params: Types, results: Types, room: int
-    ) -> None:
+    def __init__(self, w: World, supply: Supply, params: Types, results: Types, room: int) -> None:
         self.w: Final = w
         self.supply: Final = supply
         self.rng: Final = w.rng
@@ -255,7 +253,8 @@ class Maker:
         if not params and len(results) < 2 and not self.chance(0.05):
             return results[0] if results else None
         if not self.w.has("multi-value"):
-            assert not params and len(results) < 2, "nothing else is asked for"
+            assert not params, "nothing else is asked for"
+            assert len(results) < 2, "nothing else is asked for"
             return results[0] if results else None
         return self.w.func_type(params, results)
 

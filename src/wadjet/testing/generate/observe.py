@@ -127,9 +127,7 @@ class Observer:
         gets = ["struct.get" if f.storage is f.unpacked else "struct.get_u" for f in fields]
         return list(enumerate(gets))[known:]
 
-    def _digest_part(
-        self, m: Maker, x: int, i: int, get: str, locals_: tuple[int, int]
-    ) -> None:
+    def _digest_part(self, m: Maker, x: int, i: int, get: str, locals_: tuple[int, int]) -> None:
         """Mix a field or an element; of objects within objects, only some."""
         h, held = locals_
         m.script(("local.get", 0), ("ref.cast", ref(False, x)))
@@ -159,20 +157,21 @@ class Observer:
     def door(self, function: int) -> Types:
         """Export a function, through a door if its type asks for one; what callers pass."""
         sig = self.w.sig_of(function)
-        narrow = {I32, I64, F64} if self.w.options.portable else {I32, I64, F32, F64, V128}
-        if all(t in narrow for t in (*sig.params, *sig.results)):
+        if all(map(self._passes, sig.params)) and all(map(self._passes_back, sig.results)):
             self.w.module.exports.append(Export(f"f{function}", "func", function))
             return sig.params
         params = tuple(
             I64 for t in sig.params if isinstance(t, NumType) for _ in range(1 + (t is V128))
         )
-        results = (I64,) * (len(sig.results) + sum(t is V128 for t in sig.results))
+        results = sig.results
+        if not all(map(self._passes_back, results)):
+            results = (I64,) * (len(results) + sum(t is V128 for t in results))
         m = self._begin(params, results)
         x = 0
         for t in sig.params:
             x += _unflatten(m, t, x)
         m.emit(Op.CALL, function)
-        holders = [m.add_local(_holder(t)) for t in sig.results]
+        holders = [] if results is sig.results else [m.add_local(_holder(t)) for t in sig.results]
         for holder in reversed(holders):
             m.emit(Op.LOCAL_SET, holder)
         for holder, t in zip(holders, sig.results):
@@ -182,11 +181,23 @@ class Observer:
         self.w.module.exports.append(Export(f"f{function}", "func", index))
         return params
 
+    def _passes(self, t: ValType) -> bool:
+        """Whether callers from outside can give a `t`: numbers, and null (see `options`)."""
+        if self.w.options.portable:
+            return t in (I32, I64, F64)
+        return not isinstance(t, RefType) or t.nullable
+
+    def _passes_back(self, t: ValType) -> bool:
+        """Whether callers from outside can look at a `t`."""
+        return t in (I32, I64, F64) if self.w.options.portable else True
+
     # -- the state --------------------------------------------------------------------------------
 
     def state(self) -> None:
         """Export `state`, which gives what globals and tables hold as i64s, and how large
-        memories are."""
+        memories are. Our own engines see that without help."""
+        if not self.w.options.portable:
+            return
         m = self._begin((), ())
         count = 0
         for x, g in enumerate(self.w.globals):

@@ -5,7 +5,7 @@ from typing import Final
 from wadjet.core.body import Body
 from wadjet.core.module import Data, Elem, Export, Global, Import, Table
 from wadjet.core.types import (
-    EXTERN, EXTERNREF, F32, F64, FUNC, FUNCREF, I32, I64, FuncType, FuncUse, GlobalType, Limits,
+    EXTERNREF, F32, F64, FUNC, FUNCREF, I32, I64, FuncType, FuncUse, GlobalType, Limits,
     MemoryType, NumType, RefType, TableType, TagType, ValType, ref,
 )  # fmt: skip
 from wadjet.testing.generate.constants import can_make, constant, number_constant
@@ -26,8 +26,13 @@ OWN_HOST: Final[dict[str, FuncType]] = {
     "identify": FuncType((EXTERNREF,), (I32,)),
     "call": FuncType((FUNCREF,), (I32,)),
 }
-_NEEDS: Final = {"object": "reference-types", "identify": "reference-types",
-                 "call": "reference-types", "pair": "multi-value", "floats": "multi-value"}  # fmt: skip
+_NEEDS: Final = {
+    "object": "reference-types",
+    "identify": "reference-types",
+    "call": "reference-types",
+    "pair": "multi-value",
+    "floats": "multi-value",
+}
 
 
 def make_imports(w: World) -> None:

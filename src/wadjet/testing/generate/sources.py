@@ -67,8 +67,10 @@ def _make(m: Maker, t: RefType) -> bool:
         return t.heap is EXN and caught_exception(m)
     if kind is not ANY:
         return _continuation(m, t)
-    if isinstance(t.heap, AbsHeap) and t.heap in (ANY, EQ, I31) and (
-        t.heap is I31 or m.chance(0.4)
+    if (
+        isinstance(t.heap, AbsHeap)
+        and t.heap in (ANY, EQ, I31)
+        and (t.heap is I31 or m.chance(0.4))
     ):
         m.supply.simple(m, I32)
         m.apply(Op.REF_I31, None, (I32,), ref(False, I31))
@@ -113,7 +115,8 @@ def _continuation(m: Maker, t: RefType) -> bool:
         return False
     x = m.rng.choice(found)
     comp = m.w.subs[x].comp
-    assert isinstance(comp, ContType) and isinstance(comp.func, int), "a type of the module"
+    assert isinstance(comp, ContType), "a type of the module"
+    assert isinstance(comp.func, int), "a type of the module"
     if not ref_func(m, ref(False, comp.func)):
         return False
     m.apply(Op.CONT_NEW, x, (m.vals[-1],), ref(False, x))

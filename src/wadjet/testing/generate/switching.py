@@ -12,7 +12,8 @@ from wadjet.testing.generate.maker import Maker, Rule, Types
 def _func(m: Maker, x: int) -> int:
     """The function type of a continuation type."""
     comp = m.w.subs[x].comp
-    assert isinstance(comp, ContType) and isinstance(comp.func, int), "a type of the module"
+    assert isinstance(comp, ContType), "a type of the module"
+    assert isinstance(comp.func, int), "a type of the module"
     return comp.func
 
 
@@ -45,7 +46,8 @@ def cont_bind(m: Maker) -> bool:
         (x, y)
         for x in _conts(m)
         for y in _conts(m)
-        if _sig(m, x).results == _sig(m, y).results and _is_tail(_sig(m, y).params, _sig(m, x).params)
+        if _sig(m, x).results == _sig(m, y).results
+        and _is_tail(_sig(m, y).params, _sig(m, x).params)
     ]
     x, y = m.rng.choice(found)
     given = _sig(m, x).params[: len(_sig(m, x).params) - len(_sig(m, y).params)]
@@ -112,11 +114,7 @@ def _handlers(m: Maker, results: Types) -> tuple[tuple[Handler, ...], list[Types
     blocks: list[Types] = []
     for tag, x in enumerate(m.w.tags):
         sig = m.w.signature(x)
-        rest = [
-            y
-            for y in _conts(m)
-            if _sig(m, y) == FuncType(sig.results, results)
-        ]
+        rest = [y for y in _conts(m) if _sig(m, y) == FuncType(sig.results, results)]
         if rest and m.chance(0.6):
             handlers.append(Handler(tag, len(blocks)))
             blocks.append((*sig.params, ref(True, m.rng.choice(rest))))
@@ -129,15 +127,12 @@ def switch(m: Maker) -> bool:
     """To a continuation that expects to hear who we are."""
     x = next(x for x in _conts(m) if _switches(m, x))
     sig = _sig(m, x)
-    tags = [
-        tag
-        for tag, y in enumerate(m.w.tags)
-        if m.w.signature(y) == FuncType((), sig.results)
-    ]
+    tags = [tag for tag, y in enumerate(m.w.tags) if m.w.signature(y) == FuncType((), sig.results)]
     if not tags:
         return False
     back = sig.params[-1]
-    assert isinstance(back, RefType) and isinstance(back.heap, int), "made so"
+    assert isinstance(back, RefType), "made so"
+    assert isinstance(back.heap, int), "made so"
     m.want((*sig.params[:-1], ref(False, x)))
     m.apply(Op.SWITCH, (x, m.rng.choice(tags)), sig.params, *_sig(m, back.heap).params)
     return True

@@ -103,7 +103,7 @@ def _storage(w: World, limit: int) -> ValType:
 def _below(w: World, comp: CompType, limit: int) -> CompType:
     """A definition that may declare this one as its supertype."""
     if isinstance(comp, StructType):
-        return StructType((*map(lambda f: _narrower(w, f), comp.fields), *_fields(w, limit)))
+        return StructType((*(_narrower(w, f) for f in comp.fields), *_fields(w, limit)))
     assert isinstance(comp, ArrayType), "one of the two"
     return ArrayType(_narrower(w, comp.field))
 
@@ -169,12 +169,18 @@ def _descriptors(w: World) -> None:
         SubType(StructType(meta), supers=(first + 1,), describes=below, spelled=True),
     )
     for x in (first, first + 1, below, below + 1):
-        w.refs += [ref(True, x), ref(True, x, True)]
+        w.refs.extend([ref(True, x), ref(True, x, True)])
 
 
 def _continuations(w: World) -> None:
     """Continuations of a few function types, and two that switch between each other."""
-    for params, results in (((), ()), ((I32,), ()), ((I32,), (I64,)), ((), (I64,)), ((I64,), (I64,))):
+    for params, results in (
+        ((), ()),
+        ((I32,), ()),
+        ((I32,), (I64,)),
+        ((), (I64,)),
+        ((I64,), (I64,)),
+    ):
         w.add_types(SubType(ContType(w.func_type(params, results))))
     there = len(w.subs)
     w.add_types(
