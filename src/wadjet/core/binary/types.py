@@ -42,9 +42,7 @@ class TypeReader(Reader):
 
     __slots__ = ("grammar",)
 
-    def __init__(
-        self, data: bytes, grammar: Grammar, pos: int = 0, end: int | None = None
-    ) -> None:
+    def __init__(self, data: bytes, grammar: Grammar, pos: int = 0, end: int | None = None) -> None:
         super().__init__(data, pos, end)
         self.grammar: Final = grammar
 
