@@ -13,7 +13,8 @@ from wadjet.core.types import ValType
 
 @dataclass(slots=True)
 class Source:
-    """A module in a script: text in place, or `binary` or `quote` with the bytes of its strings.
+    """A module or component in a script: text in place, or `binary` or `quote` with the bytes of
+    its strings. `what` is "module" or "component".
 
     Text is parsed only when the command runs: `tokens` and `at` say where it begins.
     """
@@ -23,6 +24,7 @@ class Source:
     tokens: Tokens
     at: int
     data: bytes = b""
+    what: str = "module"
 
 
 @dataclass(slots=True)
@@ -45,6 +47,18 @@ class RefConst:
     kind: str
     payload: int | None = None
     heap: str | None = None
+
+
+@dataclass(slots=True)
+class ComponentConst:
+    """A value of a component to pass or to expect.
+
+    `kind` is the word before `.const`, `option.some` or the like. `parts` are what follows: numbers
+    (floats as bit patterns), strings, other values; pairs of label and value for a record.
+    """
+
+    kind: str
+    parts: "list[int | str | Value | Pattern | tuple[str, Value | Pattern]]"
 
 
 #: A NaN whose payload is exactly, or at least, the highest bit.
@@ -75,8 +89,8 @@ class Either:
     choices: "list[Pattern]"
 
 
-Value = Const | RefConst
-Pattern = Const | RefConst | FloatPattern | VectorPattern | Either
+Value = Const | RefConst | ComponentConst
+Pattern = Const | RefConst | ComponentConst | FloatPattern | VectorPattern | Either
 
 
 @dataclass(slots=True)
@@ -108,7 +122,7 @@ class Command:
 
 @dataclass(slots=True)
 class Define(Command):
-    """A module; instantiated at once unless it is only a `definition`."""
+    """A module or component; instantiated at once unless it is only a `definition`."""
 
     source: Source
     definition: bool
@@ -116,10 +130,11 @@ class Define(Command):
 
 @dataclass(slots=True)
 class Instantiate(Command):
-    """`(module instance instance? module?)`."""
+    """`(module instance instance? module?)`, or the same of a component."""
 
     instance: str | None
     module: str | None
+    what: str = field(default="module", kw_only=True)
 
 
 @dataclass(slots=True)
@@ -159,7 +174,10 @@ class AssertFails(Command):
 
 @dataclass(slots=True)
 class AssertRejects(Command):
-    """A module that must be rejected: `how` is "malformed", "invalid", "unlinkable" or "trap"."""
+    """A module or component that must be rejected.
+
+    `how` is "malformed", "invalid", "unlinkable" or "trap".
+    """
 
     source: Source
     how: str

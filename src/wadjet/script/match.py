@@ -7,7 +7,7 @@ from wadjet.core.types import (
     ABS_HEAPS, I31, AbsHeap, DefType, HeapType, NumType, RefType, StructType, ValType,
 )  # fmt: skip
 from wadjet.script.ast import (
-    CANONICAL, Const, Either, FloatPattern, Pattern, RefConst, VectorPattern,
+    CANONICAL, ComponentConst, Const, Either, FloatPattern, Pattern, RefConst, VectorPattern,
 )  # fmt: skip
 
 #: width → (exponent bits, highest bit of the fraction)
@@ -41,7 +41,7 @@ def matches(
         return any(matches(each, word, type_, store, hosts) for each in pattern.choices)
     if isinstance(pattern, RefConst):
         return isinstance(type_, RefType) and _ref_matches(pattern, word, type_, store, hosts)
-    if not isinstance(type_, NumType):
+    if not isinstance(type_, NumType) or isinstance(pattern, ComponentConst):
         return False
     if isinstance(pattern, Const):
         return type_ is pattern.type and word == pattern.bits

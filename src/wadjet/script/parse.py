@@ -7,9 +7,9 @@ from wadjet.core.text.cursor import SHAPES, Cursor
 from wadjet.core.text.lexer import Tokens, tokenize
 from wadjet.core.types import F32, F64, I32, I64, V128, NumType
 from wadjet.script.ast import (
-    ARITHMETIC, CANONICAL, Action, AssertFails, AssertRejects, AssertReturn, Command, Const,
-    Define, Either, FloatPattern, Get, Instantiate, Invoke, Pattern, Perform, RefConst, Register,
-    Script, Source, Thread, Unknown, Value, VectorPattern, Wait,
+    ARITHMETIC, CANONICAL, Action, AssertFails, AssertRejects, AssertReturn, Command,
+    ComponentConst, Const, Define, Either, FloatPattern, Get, Instantiate, Invoke, Pattern, Perform,
+    RefConst, Register, Script, Source, Thread, Unknown, Value, VectorPattern, Wait,
 )  # fmt: skip
 
 _NANS: Final = (CANONICAL, ARITHMETIC)
@@ -17,6 +17,15 @@ _FIELDS: Final = frozenset(
     "type rec import func table memory global tag export start elem data".split()
 )
 _NUMBERS: Final[dict[str, NumType]] = {f"{t.name}.const": t for t in (I32, I64, F32, F64)}
+#: what a script defines and instantiates
+_UNITS: Final = ("module", "component")
+_INTEGERS: Final = frozenset(f"{t}.const" for t in "u8 s8 u16 s16 u32 s32 u64 s64".split())
+_COMPONENT_VALUES: Final = _INTEGERS | frozenset(
+    """
+    bool.const char.const str.const list.const tuple.const record.const variant.const enum.const
+    flags.const option.none option.some result.ok result.err
+    """.split()
+)
 _FAILURES: Final = {
     "assert_trap": "trap",
     "assert_exhaustion": "exhaustion",
@@ -74,7 +83,7 @@ class ScriptParser(Cursor):
         word = self.texts[self.at]
         self.at += 1
         made: Command
-        if word == "module":
+        if word in _UNITS:
             self.at = start
             return self._module(line)
         if word in ("invoke", "get"):
@@ -84,7 +93,7 @@ class ScriptParser(Cursor):
             made = Register(self.name(), self.identifier(), line=line)
         elif word == "assert_return":
             made = AssertReturn(self._action(), self._patterns(), line=line)
-        elif word in _REJECTIONS and self.opens("module"):
+        elif word in _REJECTIONS and self.texts[self.at + 1] in _UNITS:
             source, _ = self._source()
             custom = word.endswith("_custom")
             made = AssertRejects(source, _REJECTIONS[word], self.name(), custom, line=line)
@@ -123,35 +132,37 @@ class ScriptParser(Cursor):
     # modules
 
     def _module(self, line: int) -> Command:
+        what = self.texts[self.at + 1]
         if self.texts[self.at + 2] == "instance":
             self.at += 3
             first, second = self.identifier(), self.identifier()
             self.expect(")")
             if second is None:
                 first, second = None, first
-            return Instantiate(first, second, line=line)
+            return Instantiate(first, second, what=what, line=line)
         source, definition = self._source()
         return Define(source, definition, line=line)
 
     def _source(self) -> tuple[Source, bool]:
-        """A module and whether it is a definition only."""
+        """A module or component, and whether it is a definition only."""
         start = self.at
         self.expect("(")
-        self.expect("module")
+        what = self.texts[self.at]
+        self.at += 1
         definition = self.take("definition")
         name = self.identifier()
         form = self.texts[self.at]
         if form not in ("binary", "quote"):
             self.at = start
             self.skip()
-            return Source("text", name, self.tokens, start), definition
+            return Source("text", name, self.tokens, start, what=what), definition
         self.at += 1
         parts = []
         while self.texts[self.at] != ")":
             parts.append(self.string())
         self.at += 1
         data = (b" " if form == "quote" else b"").join(parts)
-        return Source(form, name, self.tokens, start, data), definition
+        return Source(form, name, self.tokens, start, data, what), definition
 
     # actions and values
 
@@ -176,7 +187,7 @@ class ScriptParser(Cursor):
 
     def _value(self) -> Value:
         pattern = self._pattern()
-        if isinstance(pattern, Const):
+        if isinstance(pattern, Const | ComponentConst):
             return pattern
         if isinstance(pattern, RefConst) and (
             pattern.kind == "null" or pattern.payload is not None
@@ -202,6 +213,12 @@ class ScriptParser(Cursor):
 
     def _single(self) -> Pattern:
         self.expect("(")
+        made = self._inside()
+        self.expect(")")
+        return made
+
+    def _inside(self) -> Pattern:
+        """A pattern without the parentheses around it."""
         word = self.texts[self.at]
         self.at += 1
         number = _NUMBERS.get(word)
@@ -212,10 +229,31 @@ class ScriptParser(Cursor):
             made = self._vector()
         elif word == "ref" or word.startswith("ref."):
             made = self._reference(word)
+        elif word in _COMPONENT_VALUES:
+            made = self._component_value(word)
         else:
             self.at -= 1
             raise self.unexpected("a constant")
-        self.expect(")")
+        return made
+
+    def _component_value(self, word: str) -> ComponentConst:
+        made = ComponentConst(word.removesuffix(".const"), [])
+        if word == "bool.const":
+            made.parts.append(int(self.texts[self.at] == "true"))
+            self.at += 1
+        elif word in _INTEGERS:
+            made.parts.append(self.number(64))
+        while self.texts[self.at] != ")":
+            if self.texts[self.at][:1] == '"':
+                made.parts.append(self.name())
+            elif self.opens("field"):
+                self.at += 2
+                label = self.name()
+                bare = self.texts[self.at] != "("
+                made.parts.append((label, self._inside() if bare else self._pattern()))
+                self.expect(")")
+            else:
+                made.parts.append(self._pattern())
         return made
 
     def _number(self, type_: NumType) -> Pattern:

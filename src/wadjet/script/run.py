@@ -15,9 +15,10 @@ from wadjet.core.features import DEFAULT, Features
 from wadjet.core.text.parse import parse, parse_at
 from wadjet.core.types import ValType
 from wadjet.script.ast import (
-    Action, AssertFails, AssertRejects, AssertReturn, Command, Const, Define, Get, Instantiate,
-    Perform, Register, Script, Source, Thread, Unknown, Value, Wait,
+    Action, AssertFails, AssertRejects, AssertReturn, Command, ComponentConst, Const, Define, Get,
+    Instantiate, Perform, Register, Script, Source, Thread, Unknown, Value, Wait,
 )  # fmt: skip
+from wadjet.script.components import check
 from wadjet.script.match import matches, show
 from wadjet.script.spectest import spectest
 
@@ -155,6 +156,9 @@ class Runner:
 
     def _define(self, command: Define) -> None:
         name = command.source.name
+        if command.source.what == "component":
+            check(command.source, self.settings.features)
+            return
         # what follows must not talk to an older module if this one is rejected
         for known in {None, name}:
             self.modules[known] = None
@@ -204,6 +208,8 @@ class Runner:
     def _raw(self, value: Value) -> int:
         if isinstance(value, Const):
             return value.bits
+        if isinstance(value, ComponentConst):
+            raise Failed("a component's value is none of a module")
         if value.payload is None:
             return 0
         return self.store.extern(self._host(value.payload))
@@ -234,6 +240,9 @@ class Runner:
     def _assert_rejects(self, command: AssertRejects) -> None:
         expected = _ERRORS[command.how]
         try:
+            if command.source.what == "component":
+                check(command.source, self.settings.features)
+                raise Failed(f"{command.how} component accepted; expected {command.message!r}")
             module = self._module(command.source)
             if command.how in ("unlinkable", "trap"):
                 self._make(module)

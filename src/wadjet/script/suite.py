@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from wadjet.base.errors import Error
+from wadjet.component import features as components
 from wadjet.core.features import DEFAULT, Features, parse_features
 from wadjet.script.parse import parse_script
 from wadjet.script.run import Result, Settings, run_script
@@ -22,6 +23,10 @@ _FOLDERS: Final[dict[str, str]] = {
     "legacy": "legacy-exceptions",
     "threads": "wasm1,threads",
     "threads-main": "wasm2,threads",
+}
+#: folders of components → features beside those that components have by default
+_COMPONENTS: Final[dict[str, str]] = {
+    "component-model": "cm-more-async-builtins,cm-threads,cm-async-stackful,cm-fixed-length-lists",
 }
 #: so many failures of one script are written out; JSON has them all
 _SHOWN: Final = 20
@@ -50,6 +55,8 @@ def settings_for(path: Path, tier: str, features: Features | None = None) -> Set
     for folder in dict.fromkeys(reversed(folders)):
         if folder in _FOLDERS:
             chosen = parse_features(_FOLDERS[folder])
+        elif folder in _COMPONENTS:
+            chosen = components.parse_features(_COMPONENTS[folder])
     if features is not None:
         chosen = features
     return Settings(tier, chosen, instantiate=path.stem not in _STATIC)

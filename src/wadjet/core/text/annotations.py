@@ -38,6 +38,10 @@ class Annotations:
         low = bisect_left(every, first, key=_token)
         return every[low : bisect_right(every, last, key=_token)]
 
+    def before(self, token: int) -> list[Annotation]:
+        """Those just before one token."""
+        return self._between(token, token) if self._tokens.annotations else []
+
     def _error(self, place: int, message: str) -> Malformed:
         return Malformed(message, self._tokens.locate(place))
 

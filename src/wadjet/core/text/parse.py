@@ -52,6 +52,17 @@ def parse_at(tokens: Tokens, at: int, features: Features) -> tuple[Module, int]:
     return parser.module(), parser.at
 
 
+def parse_fields_at(
+    tokens: Tokens, at: int, features: Features, name: str | None = None
+) -> tuple[Module, int]:
+    """Read the fields of a module that begin at a token, up to the closing parenthesis. Returns
+    the module and the index of that parenthesis. `name` is what the module is called so far."""
+    parser = ModuleParser(tokens, features)
+    parser.at = at
+    parser.made.names.module = name
+    return parser.fields_inside(), parser.at
+
+
 @final
 class ModuleParser(BodyParser):
     """Reads one module; used once."""
@@ -90,6 +101,13 @@ class ModuleParser(BodyParser):
     def fields_alone(self) -> Module:
         """Fields without the module around them, up to the end of the text."""
         self._fields_of_module(0)
+        return self.made
+
+    def fields_inside(self) -> Module:
+        """Fields up to the parenthesis that closes the module, which is left."""
+        self._fields_of_module(self.at)
+        if self.texts[self.at] != ")":
+            raise self.unexpected("a field of a module or ')'")
         return self.made
 
     def _fields_of_module(self, first: int) -> None:
