@@ -197,7 +197,6 @@ def test_settings_follow_the_folder(tmp_path: Path) -> None:
     assert features("stack-switching/x") == DEFAULT | {"stack-switching"}
     assert "memory64" not in features("threads-main/threads")
     assert settings_for(tmp_path / "legacy" / "a.wast", "auto", WASM1).features == WASM1
-    assert not settings_for(Path("shared-everything-threads/a.wast"), "auto").instantiate
 
 
 def test_run_paths(tmp_path: Path) -> None:
