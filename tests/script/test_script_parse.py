@@ -111,8 +111,8 @@ def test_threads() -> None:
 
 
 def test_unknown_commands_are_kept() -> None:
-    first, second = parse_script('(component (x))\n(register "a")').commands
-    assert first == Unknown("component", line=1)
+    first, second = parse_script('(spell (x))\n(register "a")').commands
+    assert first == Unknown("spell", line=1)
     assert second.line == 2
 
 

@@ -115,7 +115,7 @@ def test_passes(passes: list[str]) -> None:
         ('(assert_trap (module) "unreachable")', "trap module accepted"),
         ('(module (import "nobody" "x" (func)))', "Unlinkable: unknown import"),
         ("(module (func (result i32)))", "Invalid: type mismatch"),
-        ("(component)", "unknown command component"),
+        ("(spell)", "unknown command spell"),
         ("(wait $nobody)", "no thread nobody"),
         ("(module instance $nothing)", "no module nothing"),
     ],

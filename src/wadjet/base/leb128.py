@@ -37,6 +37,33 @@ def read_s64(data: bytes, pos: int) -> tuple[int, int]:
     return read_signed(data, pos, 64)
 
 
+def read_u32s(data: bytes, pos: int, count: int) -> tuple[list[int], int]:
+    """Read unsigned 32-bit integers in a row. There may be hundreds of thousands, nearly all of
+    three bytes or fewer."""
+    values: list[int] = []
+    safe = len(data) - 2
+    for _ in range(count):
+        if pos < safe:
+            first = data[pos]
+            if first < 0x80:
+                values.append(first)
+                pos += 1
+                continue
+            second = data[pos + 1]
+            if second < 0x80:
+                values.append(first & 0x7F | second << 7)
+                pos += 2
+                continue
+            third = data[pos + 2]
+            if third < 0x80:
+                values.append(first & 0x7F | (second & 0x7F) << 7 | third << 14)
+                pos += 3
+                continue
+        value, pos = read_unsigned(data, pos, 32)
+        values.append(value)
+    return values, pos
+
+
 def read_unsigned(data: bytes, pos: int, bits: int) -> tuple[int, int]:
     """Read an unsigned integer of `bits` bits at `pos`."""
     size = len(data)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wadjet.base.leb128 import read_u32
+from wadjet.base.leb128 import read_u32, read_u32s
 from wadjet.core import limits
 from wadjet.core.binary.grammar import Grammar
 from wadjet.core.binary.instructions import FunctionReader, InstructionReader
@@ -134,11 +134,15 @@ class SectionReader(InstructionReader):
     def _functions(self) -> None:
         count = self._list(3, "functions", limits.FUNCTIONS)
         funcs, places = self.module.funcs, self.module.func_places
-        data, pos = self.data, self.pos
+        data, pos, size = self.data, self.pos, self.size
         for _ in range(count):
             places.append(pos)
-            index, pos = read_u32(data, pos)
-            funcs.append(index)
+            if pos < size and data[pos] < 0x80:
+                funcs.append(data[pos])
+                pos += 1
+            else:
+                index, pos = read_u32(data, pos)
+                funcs.append(index)
         self.pos = pos
 
     def _tables(self) -> None:
@@ -213,7 +217,8 @@ class SectionReader(InstructionReader):
             items = [self.expression() for _ in range(self.count("elements", limits.ELEM_ITEMS))]
         else:
             type_ = self._elem_kind() if flags & (EXPLICIT | NOT_ACTIVE) else ref(False, FUNC)
-            items = [self.u32() for _ in range(self.count("elements", limits.ELEM_ITEMS))]
+            count = self.count("elements", limits.ELEM_ITEMS)
+            items, self.pos = read_u32s(self.data, self.pos, count)
         return Elem(type_, mode, items, table, offset, flags, place)
 
     def _elem_kind(self) -> RefType:
@@ -248,7 +253,12 @@ class SectionReader(InstructionReader):
         read, lazy, end = reader.read, self.lazy, self.size
         pos = self.pos
         for _ in range(count):
-            size, start = read_u32(data, pos)
+            if pos + 1 < end and data[pos + 1] < 0x80:
+                size, start = data[pos], pos + 1
+                if size >= 0x80:
+                    size, start = size & 0x7F | data[start] << 7, pos + 2
+            else:
+                size, start = read_u32(data, pos)
             if size > end - start:
                 raise self.fail(f"length out of bounds: {size}", pos)
             starts.append(start)

@@ -1,7 +1,7 @@
 """Validation of modules (spec 3.5): every section, in the order in which they depend on another."""
 
 from collections.abc import Sequence
-from typing import Final, final
+from typing import Any, Final, final
 
 from wadjet.core.body import Body
 from wadjet.core.features import DEFAULT, Features
@@ -9,7 +9,7 @@ from wadjet.core.module import Data, Elem, Module
 from wadjet.core.opcodes import Op
 from wadjet.core.subtyping import defaultable, is_shared, match_ref
 from wadjet.core.types import (
-    FUNC, DefType, FuncUse, GlobalType, MemoryType, TableType, ref,
+    FUNC, DefType, FuncUse, GlobalType, MemoryType, RefType, TableType, ref,
 )  # fmt: skip
 from wadjet.core.validate.bodies import check_constant, check_function
 from wadjet.core.validate.context import Context, spell
@@ -130,11 +130,7 @@ def _check_definitions(cx: Context) -> None:
     for i, tag in enumerate(module.tags):
         check_tag(cx, tag.type, _at(module.tag_places, i))
         cx.tags.append(tag.type)
-    exact = "custom-descriptors" in cx.features
-    for i, x in enumerate(module.funcs):
-        check_func_type(cx, x, _at(module.func_places, i))
-        cx.funcs.append(x)
-        cx.exact_funcs.append(exact)
+    _check_funcs(cx)
     for i, memory in enumerate(module.memories):
         check_memory(cx, memory, _at(module.memory_places, i))
         cx.memories.append(memory)
@@ -150,6 +146,17 @@ def _check_definitions(cx: Context) -> None:
     cx.datas = len(module.datas)
 
 
+def _check_funcs(cx: Context) -> None:
+    """There may be hundreds of thousands of functions, but they share their types."""
+    funcs = cx.module.funcs
+    good = {x for x in set(funcs) if x < len(cx.signatures) and cx.signatures[x] is not None}
+    for i, x in enumerate(funcs):
+        if x not in good:
+            check_func_type(cx, x, _at(cx.module.func_places, i))
+    cx.funcs.extend(funcs)
+    cx.exact_funcs.extend(["custom-descriptors" in cx.features] * len(funcs))
+
+
 def _at(places: Sequence[int], index: int) -> int:
     return places[index] if index < len(places) else 0
 
@@ -162,11 +169,9 @@ def _find_references(cx: Context) -> None:
     bodies.extend([t.init for t in module.tables])
     for elem in module.elems:
         bodies.append(elem.offset)
-        for item in elem.items:
-            if isinstance(item, int):
-                refs.add(item)
-            else:
-                bodies.append(item)
+        indices, items = _split(elem)
+        refs.update(indices)
+        bodies.extend(items)
     for body in bodies:
         if body is not None and Op.REF_FUNC in body.ops:
             for op, imm in zip(body.ops, body.imms, strict=True):
@@ -214,17 +219,33 @@ def _check_elem(cx: Context, elem: Elem) -> None:
         check_constant(cx, elem.offset, table.limits.addr)
     else:
         cx.require("bulk-memory", f"a {elem.mode} element segment", place)
+    indices, items = _split(elem)
+    _check_elem_functions(cx, indices, t, place)
     shared = is_shared(t, cx.types)
-    for item in elem.items:
-        if not isinstance(item, int):
-            check_constant(cx, item, t, shared)
-            continue
-        if item >= len(cx.funcs):
-            cx.fail(f"unknown function {item}: there are {len(cx.funcs)}", place)
-        found = ref(False, cx.funcs[item])
-        if not match_ref(found, t, cx.types):
-            cx.fail(f"type mismatch: expected {t}, found {found} of function {item}", place)
+    for item in items:
+        check_constant(cx, item, t, shared)
     cx.elems.append(t)
+
+
+def _split(elem: Elem) -> tuple[list[int], list[Body]]:
+    """The items of a segment as function indices, or as constant expressions."""
+    items: Any = elem.items
+    if items and isinstance(items[0], int):
+        return items, []
+    return [], items
+
+
+def _check_elem_functions(cx: Context, indices: list[int], t: RefType, place: int) -> None:
+    """A segment may list hundreds of thousands of functions, of few types."""
+    funcs, count = cx.funcs, len(cx.funcs)
+    if indices and max(indices) >= count:
+        item = next(x for x in indices if x >= count)
+        cx.fail(f"unknown function {item}: there are {count}", place)
+    for x in {funcs[item] for item in indices}:
+        found = ref(False, x)
+        if not match_ref(found, t, cx.types):
+            item = next(item for item in indices if funcs[item] == x)
+            cx.fail(f"type mismatch: expected {t}, found {found} of function {item}", place)
 
 
 def _check_data(cx: Context, data: Data) -> None:

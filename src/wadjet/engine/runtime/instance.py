@@ -96,6 +96,15 @@ class Instance(Holder):
             return self.func_imports[index].address
         return self._functions.address + own * VM_FUNC.size
 
+    def func_addresses(self, indices: "Sequence[int]") -> "array[int]":
+        """The VMFuncs of functions."""
+        count = len(self.func_imports)
+        first, size = self._functions.address - count * VM_FUNC.size, VM_FUNC.size
+        addresses = [first + x * size for x in indices]
+        if indices and min(indices) < count:
+            addresses = [self.func_address(x) for x in indices]
+        return array("Q", addresses)
+
     def func(self, index: int) -> Func:
         """A function by its index."""
         own = index - len(self.func_imports)

@@ -201,7 +201,7 @@ def _items(elem: Elem, instance: Instance) -> "array[int]":
     items: Any = elem.items
     if items and isinstance(items[0], Body):
         return array("Q", [evaluate(body, instance) for body in items])
-    return array("Q", map(instance.func_address, items))
+    return instance.func_addresses(items)
 
 
 def _run_datas(instance: Instance) -> None:
