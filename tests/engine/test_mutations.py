@@ -8,7 +8,7 @@ import pytest
 
 import wadjet
 from tests.corpora import corpora, workloads
-from wadjet.core.types import FuncUse, GlobalType, MemoryType, TableType, TagType
+from wadjet.core.types import GlobalType, MemoryType, TableType
 
 _COUNT = 10_000
 #: how many of the mutants that are still valid are run in each tier
@@ -60,7 +60,6 @@ def _dummy(type_: object) -> object:
         return wadjet.Memory(type_.limits.min, type_.limits.max, shared=type_.shared)
     if isinstance(type_, TableType):
         return wadjet.Table(type_.limits.min, type_.limits.max)
-    assert not isinstance(type_, FuncUse | TagType) or callable(_zero)
     return _zero
 
 
@@ -104,6 +103,6 @@ def test_ten_thousand_mutants() -> None:
             ends[_exercise(module, tier)] += 1
         else:
             ends["valid, not run"] += 1
-    print(f"{_COUNT} mutants of {len(sources)} modules: {dict(ends)}")
+    print(f"{_COUNT} mutants of {len(sources)} modules: {dict(ends)}")  # noqa: T201 - the count
     assert ends["Malformed"] > _COUNT // 10
     assert ends["fine"] > 0
