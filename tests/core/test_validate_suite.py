@@ -34,7 +34,7 @@ def load(source: Source, features: Features) -> Module:
 
 def complaint(command: Command, features: Features) -> str | None:
     """What is wrong with what happens to the module of a command, if it has one."""
-    if not isinstance(command, Define | AssertRejects):
+    if not isinstance(command, Define | AssertRejects) or command.source.what != "module":
         return None
     how, words = "", ""
     if isinstance(command, AssertRejects):
