@@ -134,3 +134,20 @@ def test_any_bytes_give_a_number_in_range_or_malformed(data: bytes, bits: int) -
             continue
         assert low <= value < high
         assert 0 < end <= len(data)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 300)), st.binary(max_size=3))
+def test_many_at_once(values: list[int], rest: bytes) -> None:
+    data = b"\xff" + b"".join(map(leb128.unsigned, values)) + rest
+    end = len(data) - len(rest)
+    assert leb128.read_u32s(data, 1, len(values)) == (values, end)
+    if values:
+        with pytest.raises(Malformed, match=END):
+            leb128.read_u32s(data[: end - 1], 1, len(values))
+
+
+@pytest.mark.parametrize("encoded", ["808080808000", "ffffffff1f"])
+def test_many_at_once_are_as_strict(encoded: str) -> None:
+    data = b"\x05" + bytes.fromhex(encoded) + b"\0\0\0"
+    with pytest.raises(Malformed, match=f"{LONG}|{LARGE}"):
+        leb128.read_u32s(data, 0, 3)
