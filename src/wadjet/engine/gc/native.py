@@ -55,6 +55,11 @@ class Stacks(Protocol):
         """Whether it is time to look for those that nobody can resume."""
         ...
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any waits to go on."""
+        ...
+
     def add(self) -> bool:
         """Put one into the pool, if there is room."""
         ...
@@ -335,6 +340,14 @@ class NativeHeap(ObjectHeap):
         if word & 2:
             return EXTERN
         return self._deftypes.get(load64(word), EXN)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any stack has an owner; those that nobody can resume do not count."""
+        if not self._stacks.waiting:
+            return False
+        self.collect(())
+        return self._stacks.waiting
 
     def add_stack(self) -> None:
         """Have a stack for a continuation in the pool; Exhaustion where there is no room."""

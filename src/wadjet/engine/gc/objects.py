@@ -74,6 +74,11 @@ class ObjectHeap(ABC):
     def wants_collection(self) -> bool:
         """Has so much been allocated that it is time to look for garbage?"""
 
+    @property
+    def waits(self) -> bool:
+        """Whether frames of machine code wait in it, on the stacks of continuations."""
+        return False
+
     @abstractmethod
     def collect(self, roots: Iterable[int]) -> None:
         """Free what neither these words nor what the heap knows of lead to."""

@@ -11,9 +11,10 @@ class Limits:
     """What the guests of one store may use. None means no limit but the machine's.
 
     seconds   wall-clock time of each outermost call; then `Timeout`
-    memory    bytes of all linear memories, tables and collected objects together; growing beyond
-              it fails as the standard lets it fail (-1), creating beyond it is `Exhaustion`
-    stack     bytes of native stack; then `Exhaustion`
+    memory    bytes of all linear memories, tables, collected objects and continuations' stacks
+              together; growing beyond it fails as the standard lets it fail (-1), creating beyond
+              it is `Exhaustion`
+    stack     bytes of native stack, on all stacks that run together; then `Exhaustion`
     fuel      units of work over the life of the store; then `Exhaustion`. Only the interpreter
               counts: `auto` chooses it then
     """

@@ -34,9 +34,8 @@ class ModuleCode(ABC):
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
         #: whether it has continuations
         self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
-        #: whether references to its functions may go where no importer or handle shows them, or
-        #: frames of theirs: on stacks that wait
-        self.escapes: Final = self.switches or _escapes(valid)
+        #: whether references to its functions may go where no importer or handle shows them
+        self.escapes: Final = _escapes(valid)
 
     def linked(self, imports: "Sequence[Func]") -> "ModuleCode":
         """The code to use with these imported functions: itself, unless they make a difference."""

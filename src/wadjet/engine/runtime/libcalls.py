@@ -76,8 +76,10 @@ def _memory_notify(_instance: "Instance", address: int, count: int) -> int:
 
 
 def _stack_new(instance: "Instance") -> int:
-    heap = instance.store.heap
+    store = instance.store.current()
+    heap = store.heap
     assert isinstance(heap, NativeHeap), "continuations are objects of a native heap"
+    store.keep_all()
     heap.add_stack()
     return 0
 

@@ -47,7 +47,7 @@ class NativeCode(ModuleCode):
         self, valid: ValidModule, machine: Machine, doors: Doors, settings: Settings
     ) -> None:
         super().__init__(valid)
-        if valid.module.tag_types() or self.escapes:
+        if valid.module.tag_types() or self.escapes or self.switches:
             settings = replace(settings, exceptions=True)
         self.settings: Final = settings
         self._catching: NativeCode | None = None

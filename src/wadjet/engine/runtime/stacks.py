@@ -45,6 +45,11 @@ class Stacks:
         """Have so many been made that it is time to look for those that nobody can resume?"""
         return self._fresh >= max(_PATIENCE, self._stayed)
 
+    @property
+    def waiting(self) -> bool:
+        """Does any wait to go on?"""
+        return any(VM_STACK.read(stack, "owner") for stack in self._regions)
+
     def add(self) -> bool:
         """Put a new stack into the pool; False where there is no room."""
         if not self._budget.take(self._size):

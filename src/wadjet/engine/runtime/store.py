@@ -50,13 +50,14 @@ class Store:
     stores run in parallel. `address` is that of its VMStore.
 
     The store keeps alive only what a guest could still reach without Python knowing: instances
-    whose references may have escaped (`pin`). Everything else lives as long as its handles.
+    whose references may have escaped (`pin`), and all where continuations wait (`keep_all`).
+    Everything else lives as long as its handles.
     """
 
     __slots__ = (
-        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_names", "_native",
-        "_objects", "_owner", "_owners", "_pins", "_refs", "_target", "address", "budget", "doors",
-        "implicit", "limits", "make_heap", "runs",
+        "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_keeps", "_names",
+        "_native", "_objects", "_owner", "_owners", "_pins", "_refs", "_target", "address",
+        "budget", "doors", "implicit", "limits", "make_heap", "runs",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,7 @@ class Store:
         self._target: Store | None = None
         #: whether its instances are machine code; None as long as there are none
         self._native: bool | None = None
+        self._keeps = False
         self.limits: Final = Limits() if limits is None else limits
         self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
@@ -136,6 +138,8 @@ class Store:
         try:
             if other._native is not None:
                 self.settle(other._native)
+            if other.waits:
+                raise Unlinkable("an import belongs to a store in which continuations wait")
             if self._heap is None:
                 self._heap = other._heap
             elif other._heap is not None:
@@ -145,9 +149,16 @@ class Store:
             raise
         self._adopt_all(other)
 
+    @property
+    def waits(self) -> bool:
+        """Whether frames of its guests wait to go on: they know where the store is."""
+        return self._heap is not None and self._heap.waits
+
     def _adopt_all(self, other: "Store") -> None:
+        if other._keeps:
+            self.keep_all()
         for context, owner in list(other._owners.items()):
-            self._owners[context] = owner
+            self.adopt(context, owner)
             owner.move(self)
         self._names.clear()
         if self.doors is not None:
@@ -183,6 +194,8 @@ class Store:
         """Remember whose functions have this context word."""
         self._owners[context] = owner
         self._names.clear()
+        if self._keeps:
+            self._pins.add(owner)
 
     def func_at(self, address: int) -> "Func":
         """The function that a funcref word (not null) points at."""
@@ -192,6 +205,13 @@ class Store:
     def pin(self, owner: object) -> None:
         """Keep something alive as long as the store: a reference to it went where nobody sees."""
         self._pins.add(owner)
+
+    def keep_all(self) -> None:
+        """Keep all its instances alive as long as the store, from now on: frames of any may wait on
+        the stack of a continuation."""
+        if not self._keeps:
+            self._keeps = True
+            self._pins |= set(self._owners.values())
 
     def open_doors(self, host: Callable[["FuncType"], tuple[int, int]]) -> None:
         """Native code runs in this store from now on: host functions need machine code too, which
@@ -411,5 +431,6 @@ def unite(stores: Iterable[Store]) -> Store:
 
 
 def _busiest(stores: set[Store]) -> Store:
-    """A store that is running cannot be moved: it must be the one that stays."""
-    return max(stores, key=lambda store: VM_STORE.read(store.address, "depth"))
+    """A store that is running cannot be moved: it must be the one that stays. Nor can one in which
+    continuations wait."""
+    return max(stores, key=lambda store: (VM_STORE.read(store.address, "depth"), store.waits))
