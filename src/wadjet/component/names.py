@@ -82,6 +82,8 @@ def _interface(text: str, nested: bool) -> Name:
     namespaces = package.split(":")
     for words in namespaces[: None if nested else 2]:
         _check_words(words)
+    if len(namespaces) < 2:
+        raise Invalid("expected `:` after namespace")
     if (len(namespaces) > 2 and not nested) or not slash:
         raise Invalid("expected `/` after package name")
     labels = projection.split("/")
