@@ -63,6 +63,8 @@ class Threads:
         p1.pause, p1.deadline = self._turns.look, _NEVER
         self._lock: Final = threading.Lock()
         self._living: Final[dict[int, tuple[threading.Thread, Store]]] = {}
+        #: threads that are done with the guest, the last of them perhaps still about to end
+        self._leaving: list[threading.Thread] = []
         self._tids: Final = itertools.cycle(range(1, _TIDS))
         #: threads may come into being
         self._open = store.limits.fuel is None and _can_start(module)
@@ -119,7 +121,8 @@ class Threads:
         try:
             work.start()
         except RuntimeError:  # the system has no more
-            self._forget(tid)
+            with self._lock:
+                del self._living[tid]
             return _REFUSED
         return tid
 
@@ -131,11 +134,9 @@ class Threads:
         except BaseException as end:  # noqa: BLE001 (the main thread raises it)
             self._end(end)
         finally:
-            self._forget(tid)
-
-    def _forget(self, tid: int) -> None:
-        with self._lock:
-            del self._living[tid]
+            with self._lock:
+                work, _ = self._living.pop(tid)
+                self._leaving = [*(t for t in self._leaving if t.is_alive()), work]
 
     # -- The end ----------------------------------------------------------------------------------
 
@@ -192,6 +193,8 @@ class Threads:
                 store.interrupt()
             for work, _ in living[:1]:
                 work.join(_NAP)
+        for work in self._leaving:
+            work.join()
         self._store.interrupt(0)
 
 
