@@ -9,6 +9,8 @@ from wadjet.testing.engines import engine
 from wadjet.testing.generate import Program
 from wadjet.testing.oracle import Mismatch, compare
 
+#: Programs that one process runs: LLVM keeps a little memory of everything it compiled.
+_MOST: Final = 400
 #: How long starting the process may take, in seconds.
 _START: Final = 60.0
 
@@ -22,9 +24,13 @@ class Worker:
         self.seconds: Final = seconds
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._count = 0
 
     def compare(self, program: Program) -> Mismatch | None:
         """Like `oracle.compare`; a crash or a hang is a mismatch as well."""
+        self._count += 1
+        if self._count % _MOST == 0:
+            self.close()
         pipe = self._pipe if self._pipe is not None else self._start()
         pipe.send(program)
         if not pipe.poll(self.seconds):
