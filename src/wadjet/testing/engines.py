@@ -124,8 +124,8 @@ def outcome_of(run: Callable[[], Sequence[int]], tags: Sequence[object] = ()) ->
 
 def digest(word: int, t: ValType, store: Store, depth: int = 2) -> int:
     """A number as it is; of a reference what engines must agree on: null, small integers, host
-    objects, which function it is, what an object is and holds. (Types have other numbers in the next
-    run: one that nobody uses any more is forgotten.)"""
+    objects, which function it is, what an object is and holds. (Types have other numbers in the
+    next run: one that nobody uses any more is forgotten.)"""
     if not isinstance(t, RefType) or word == 0:
         return word
     assert isinstance(t.heap, AbsHeap | DefType), "closed types"
