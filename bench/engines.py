@@ -4,7 +4,7 @@ Every engine works in a process of its own, so that none disturbs another's sign
 or caches. A worker reads lines and answers each with one line of JSON:
 
     (at start)   {"compile": seconds}                the program is compiled and ready
-    run          {"seconds": s, "code": exit status} one fresh instance, only its `_start` timed
+    run          {"seconds": s, "code": exit status} one fresh instance: processor time of `_start`
     micro        {metric: nanoseconds, …}            Python engines only
 
 The worker of the Python engines is `bench/worker.py`, Node's is `bench/worker.mjs`; a native
@@ -14,11 +14,11 @@ program needs none: there the whole process is timed.
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -48,7 +48,7 @@ class Task:
 
 @dataclass
 class Outcome:
-    """One run: seconds inside the guest, exit status, and what it printed."""
+    """One run: processor seconds of the guest, exit status, and what it printed."""
 
     seconds: float
     code: int
@@ -119,6 +119,12 @@ class WorkerSession(Session):
         self._errors.close()
 
 
+def _children() -> float:
+    """Processor seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class NativeSession(Session):
     """An executable, started anew for each run."""
 
@@ -127,9 +133,9 @@ class NativeSession(Session):
 
     def run(self) -> Outcome:
         """Time the whole process (its start is about a millisecond)."""
-        start = time.perf_counter()
+        before = _children()
         done = subprocess.run(self._command, capture_output=True, check=False)
-        return Outcome(time.perf_counter() - start, done.returncode, done.stdout)
+        return Outcome(_children() - before, done.returncode, done.stdout)
 
     def close(self) -> None:
         """Nothing is held."""

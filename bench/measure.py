@@ -38,7 +38,7 @@ class Plan:
 def steady(
     engines: dict[str, Engine], programs: Iterable[Program], plan: Plan, say: Progress
 ) -> list[Row]:
-    """Seconds inside each program once everything is compiled."""
+    """Processor seconds of each program once everything is compiled."""
     rows = []
     for program in programs:
         say(program.name)

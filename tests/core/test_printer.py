@@ -4,7 +4,7 @@ import random
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from wadjet.base.records import replace
 from fractions import Fraction
 from pathlib import Path
 

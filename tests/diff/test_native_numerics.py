@@ -7,7 +7,7 @@ over operands in memory and as functions whose operands are constants, which LLV
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import replace
+from wadjet.base.records import replace
 from functools import cache
 
 import llvmlite.binding as llvm

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from wadjet.base.records import replace
 from pathlib import Path
 
 import pytest
@@ -123,7 +123,7 @@ def test_a_lock_is_not_waited_for(tmp_path: Path) -> None:
 def test_many_processes_at_once(tmp_path: Path) -> None:
     program = f"""
 import sys
-from dataclasses import replace
+from wadjet.base.records import replace
 from pathlib import Path
 from wadjet.engine.tiers.cache import RecordFile
 file = RecordFile(Path({str(tmp_path)!r}), bytes.fromhex({KEY.hex()!r}))

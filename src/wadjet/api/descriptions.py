@@ -1,6 +1,6 @@
 """What a module says it needs and offers: typed descriptions of imports and exports."""
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Literal
 
 from wadjet.core.types import I32, I64, FuncType, GlobalType, MemoryType, NumType, TableType

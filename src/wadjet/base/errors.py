@@ -15,7 +15,7 @@ EngineBug              ours: what cannot happen in a valid module (an AssertionE
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 
 from wadjet.base.spans import Place
 

@@ -1,6 +1,6 @@
 """Where something was written: a byte offset in a binary, or line and column in a text."""
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

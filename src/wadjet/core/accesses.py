@@ -6,7 +6,7 @@ the other, are already atomic.
 """
 
 import re
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Any, Final
 
 from wadjet.core.opcodes import BY_NAME, ROWS

@@ -7,7 +7,7 @@ since they only explain what custom sections already hold.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from wadjet.base.records import dataclass, field
 from typing import Final, final
 
 from wadjet.base.spans import Place

@@ -12,7 +12,7 @@ from the root of its hierarchy is limited by validation.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 from weakref import ref as weak

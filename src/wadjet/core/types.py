@@ -11,7 +11,7 @@ compare by identity first. Whether two *different* spellings mean the same type 
 `wadjet.core.subtyping`.
 """
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final, final
 
 

@@ -6,7 +6,7 @@ instructions removed or replaced by constants, blocks unwrapped, what nobody use
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import Any, Final, final
 
 from wadjet.base.errors import Error

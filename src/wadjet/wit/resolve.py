@@ -30,19 +30,26 @@ from wadjet.wit.model import (
 )
 from wadjet.wit.names import EXCLUDED, Foreign, Local, Names
 from wadjet.wit.packages import Unit, packages
-from wadjet.wit.sources import Where, read
+from wadjet.wit.sources import Translate, Where, read
 from wadjet.wit.types import NO_TYPE, Arena, excluded, text_of
 
 
-def resolve(where: Where, features: Collection[str] = (), *, all_features: bool = False) -> Resolve:
+def resolve(
+    where: Where,
+    features: Collection[str] = (),
+    *,
+    all_features: bool = False,
+    translate: Translate | None = None,
+) -> Resolve:
     """Read WIT and find out what it means.
 
     `where` is a folder, a file, several of them (the last is what is asked for, the others are
     there to be referred to), or a mapping from names to texts in place of a folder. Items that are
-    `@unstable` are there if their feature is among `features`. Raises Malformed where the text is
-    not WIT, Invalid where it means nothing, OSError where it cannot be read.
+    `@unstable` are there if their feature is among `features`. `translate` makes text of packages
+    in binary form: this room does not know them. Raises Malformed where the text is not WIT,
+    Invalid where it means nothing, OSError where it cannot be read.
     """
-    units, main = packages(read(where))
+    units, main = packages(read(where, translate))
     made = Resolve()
     arena, budget = Arena(made.types), Budget()
     for unit in units:

@@ -4,7 +4,7 @@ The layout is that of WIT.md, "Filesystem structure": all `*.wit` of a folder ar
 `deps` in it holds the packages it needs, each a file or a folder of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,6 +13,9 @@ from wadjet.base.errors import Invalid
 
 #: a file or folder; several of them; or texts by name, with names such as `deps/io/poll.wit`
 Where: TypeAlias = str | Path | Sequence[str | Path] | Mapping[str, str | bytes]
+
+#: name and contents of a package in binary form → its text
+Translate: TypeAlias = Callable[[str, bytes], str]
 
 _BINARY: Final = (".wat", ".wasm")
 
@@ -25,43 +28,47 @@ class Group:
     texts: list[tuple[str, str | bytes]] = field(default_factory=list)
 
 
-def read(where: Where) -> list[Group]:
+def read(where: Where, translate: Translate | None = None) -> list[Group]:
     """Find all groups; the last is the one that was asked for, the others are what it may need.
 
-    Of several paths the last counts. A missing file is an OSError.
+    Of several paths the last counts. A missing file is an OSError. Packages in binary form are
+    Invalid, unless there is somebody to `translate` them.
     """
     if isinstance(where, Mapping):
         return _from_mapping(where)
     if isinstance(where, str | Path):
-        return _from_path(Path(where))
-    return [group for path in where for group in _from_path(Path(path))]
+        return _from_path(Path(where), translate)
+    return [group for path in where for group in _from_path(Path(path), translate)]
 
 
-def _from_path(path: Path) -> list[Group]:
+def _from_path(path: Path, translate: Translate | None) -> list[Group]:
     if not path.is_dir():
-        _refuse_binary(path)
-        return [Group(str(path), [(str(path), path.read_bytes())])]
+        return [_file(path, translate)]
     folder = path / "deps"
     entries = sorted(folder.iterdir(), key=lambda p: p.name) if folder.is_dir() else []
     groups = []
     for entry in entries:
         if entry.is_dir():
             groups.append(_folder(entry))
-        elif entry.suffix == ".wit":
-            groups.append(Group(str(entry), [(str(entry), entry.read_bytes())]))
-        else:
-            _refuse_binary(entry)
+        elif entry.suffix in (".wit", *_BINARY):
+            groups.append(_file(entry, translate))
     return [*groups, _folder(path)]
+
+
+def _file(path: Path, translate: Translate | None) -> Group:
+    """A file that is a package of its own."""
+    text: str | bytes = path.read_bytes()
+    if path.suffix in _BINARY:
+        if translate is None:
+            raise Invalid(f"{path} is a package in binary form, and this reads WIT text alone")
+        assert isinstance(text, bytes)
+        text = translate(path.name, text)
+    return Group(str(path), [(str(path), text)])
 
 
 def _folder(path: Path) -> Group:
     files = sorted(p for p in path.iterdir() if p.suffix == ".wit" and p.is_file())
     return Group(str(path), [(str(file), file.read_bytes()) for file in files])
-
-
-def _refuse_binary(path: Path) -> None:
-    if path.suffix in _BINARY:
-        raise Invalid(f"{path} is a package in binary form, and this reads WIT text alone")
 
 
 def _from_mapping(texts: Mapping[str, str | bytes]) -> list[Group]:

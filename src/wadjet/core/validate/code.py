@@ -10,7 +10,7 @@ the top of the stack with the types wanted also finds out whether the block has 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import Any, Final, NoReturn, final
 
 from wadjet.base.errors import Invalid

@@ -12,7 +12,7 @@ A clause is the VMType of its tag (see `contract.heap`), plus 1 where it handles
 Values cross in 16-byte cells: whoever waits has set `VMStack.cells` to where it will look for them.
 """
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 
 from wadjet.engine.contract.heap import ARRAY_ELEMENTS, ARRAY_LENGTH

@@ -11,7 +11,7 @@ the object too. A byte for each 16 bytes of the heap tells where objects start (
 them the collector has reached (3).
 """
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 
 from wadjet.core.types import ArrayType, DefType, FuncType, RefType, StructType, ValType

@@ -16,7 +16,7 @@ is a handle of the store; i31 is (value << 1) | 1; other GC references are addre
 """
 
 import ctypes
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final, final
 
 from wadjet.core.types import FuncUse, GlobalType, MemoryType, TableType, TagType

@@ -5,7 +5,7 @@ i64. Its body (`wadjet.engine.runtime.libcalls`) may raise: a `Trap` ends the gu
 Contexts reach a body as the `Instance`. A test proves that every row has exactly one body.
 """
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 
 

@@ -9,7 +9,7 @@ has no native tier.
 """
 
 import sys
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 
 from wadjet.engine.contract.continuations import VM_STACK

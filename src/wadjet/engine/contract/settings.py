@@ -1,6 +1,6 @@
 """The choices that shape generated code. Part of every cache key."""
 
-from dataclasses import dataclass, fields
+from wadjet.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Settings:
     def key(self) -> str:
         """All of it in one line."""
         words = []
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in self.__match_args__:
+            value = getattr(self, name)
             shown = " ".join(sorted(value)) if isinstance(value, frozenset) else value
-            words.append(f"{field.name}={shown}")
+            words.append(f"{name}={shown}")
         return "; ".join(words)

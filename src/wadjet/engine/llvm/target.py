@@ -1,6 +1,6 @@
 """What machine code is made for."""
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from functools import cache
 from typing import Any, Final
 

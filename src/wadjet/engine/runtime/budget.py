@@ -1,6 +1,6 @@
 """What a guest may have: limits, and how much memory is left of them."""
 
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final, final
 
 from wadjet.engine.runtime.locks import new_lock

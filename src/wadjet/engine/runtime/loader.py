@@ -9,7 +9,7 @@ reached through a table of addresses.
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final, NamedTuple, final
 
 from wadjet.base.errors import EngineBug

@@ -6,7 +6,7 @@ a stub, which has the function compiled when it is first called and goes on in w
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet, ref
 

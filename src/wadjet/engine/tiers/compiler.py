@@ -3,7 +3,7 @@ for the code of the runtime itself. Neither is loaded before something must be c
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from wadjet.base.records import replace
 from functools import cache
 
 from wadjet.core.validate import ValidModule

@@ -17,7 +17,6 @@ import signal
 import struct
 import sys
 from array import array
-from dataclasses import asdict
 from typing import BinaryIO, Final
 
 from wadjet.base.errors import EngineBug, Error
@@ -38,7 +37,8 @@ Opened = tuple[ValidModule, Settings]
 
 def describe(source: bytes | str, features: Features, settings: Settings) -> bytes:
     """The content of a request to read a module."""
-    fields = asdict(settings) | {"features": sorted(settings.features)}
+    fields = {name: getattr(settings, name) for name in settings.__match_args__}
+    fields["features"] = sorted(settings.features)
     binary = isinstance(source, bytes)
     head = {"binary": binary, "features": sorted(features), "settings": fields}
     text = source if isinstance(source, bytes) else source.encode()

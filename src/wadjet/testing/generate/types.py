@@ -1,6 +1,6 @@
 """The type section of a generated module: hierarchies of structs, arrays and functions."""
 
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import Final
 
 from wadjet.core.types import (

@@ -13,7 +13,7 @@ by an operating system that knows more directories than the guest was given:
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import NamedTuple, final
 
 from wadjet.wasi.host.errors import Code, HostError, code_of

@@ -7,7 +7,7 @@ memoryviews of bytes, usually straight into a guest's memory: nothing is copied 
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from enum import Enum
 
 from wadjet.wasi.host.errors import Code, HostError

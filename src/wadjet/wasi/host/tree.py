@@ -6,7 +6,7 @@ directory like any other. `Tree.root()` gives the capability.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from itertools import count
 from typing import Final, TypeAlias, final
 

@@ -1,0 +1,145 @@
+"""Classes of plain data: `dataclasses`, as far as this house needs them, but cheap to make.
+
+The decorator of the standard library compiles five functions for each class and loads `inspect` for
+that. Dozens of such classes would be a quarter of what a small program waits for until it runs.
+Here a class costs next to nothing: its constructor is compiled when the first object is made, and
+all else is shared. Type checkers and mypyc see the standard library's.
+"""
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+__all__ = ["dataclass", "field", "replace"]
+
+_T = TypeVar("_T")
+_MISSING: Final = object()
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
+else:
+
+    def dataclass(*, frozen=False, slots=False):
+        """A decorator that gives a class a constructor of its annotated fields, equality, a
+        representation, and a hash if it is `frozen`."""
+        return lambda cls: _complete(_slotted(cls) if slots else cls, frozen)
+
+    def field(*, default=_MISSING, default_factory=None, compare=True, repr=True):
+        """More about a field than its default."""
+        return _Field(default, default_factory, compare, repr)
+
+    def replace(record, **changes):
+        """The same record with other values in some fields."""
+        values = {name: getattr(record, name) for name in record.__match_args__}
+        return type(record)(**(values | changes))
+
+
+class _Field:
+    """What there is to know about a field but its name."""
+
+    __slots__ = ("compare", "default", "factory", "repr")
+
+    def __init__(self, default: Any, factory: Any = None, compare: bool = True, repr_: bool = True):
+        self.default = default
+        self.factory = factory
+        self.compare = compare
+        self.repr = repr_
+
+
+def _fields(cls: type) -> dict[str, _Field]:
+    found = {}
+    for name in cls.__annotations__:
+        given = cls.__dict__.get(name, _MISSING)
+        found[name] = given if isinstance(given, _Field) else _Field(given)
+    return found
+
+
+def _slotted(cls: type) -> type:
+    """The same class with slots, which can only be said when a class is made."""
+    fields = _fields(cls)
+    dropped = {*fields, "__dict__", "__weakref__"}
+    body = {name: value for name, value in cls.__dict__.items() if name not in dropped}
+    body |= {"__slots__": tuple(fields), "_record_fields": fields}
+    slotted = type(cls)(cls.__name__, cls.__bases__, body)
+    slotted.__qualname__ = cls.__qualname__
+    return slotted
+
+
+def _complete(cls: Any, frozen: bool) -> Any:
+    fields: dict[str, _Field] = cls.__dict__.get("_record_fields") or _fields(cls)
+    cls._record_fields = fields
+    for name, spec in fields.items():
+        if isinstance(cls.__dict__.get(name), _Field) and spec.default is not _MISSING:
+            setattr(cls, name, spec.default)
+    setattr(cls, "__match_args__", tuple(fields))  # noqa: B010 - mypy minds an assignment
+    methods = _methods(fields)
+    cls.__init__ = _constructor(cls, fields, frozen)
+    if frozen:
+        cls.__setattr__, cls.__delattr__ = _refuse, _refuse
+    else:
+        methods["__hash__"] = None
+    for name, method in methods.items():
+        # a class without a `__hash__` of its own has None there, if it has an `__eq__`
+        if cls.__dict__.get(name) is None:
+            setattr(cls, name, method)
+    return cls
+
+
+def _methods(fields: dict[str, _Field]) -> dict[str, Any]:
+    """What a class gets unless it has it."""
+    compared = [name for name, spec in fields.items() if spec.compare]
+    shown = [name for name, spec in fields.items() if spec.repr]
+    key: Any = attrgetter(*compared) if compared else type
+
+    def __eq__(self: Any, other: object) -> Any:  # noqa: N807 - it becomes one
+        return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def __hash__(self: Any) -> int:  # noqa: N807 - it becomes one
+        return hash(key(self))
+
+    def __repr__(self: Any) -> str:  # noqa: N807 - it becomes one
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{type(self).__qualname__}({values})"
+
+    def __reduce__(self: Any) -> Any:  # noqa: N807 - it becomes one
+        return type(self), tuple([getattr(self, name) for name in fields])
+
+    return {"__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__, "__reduce__": __reduce__}
+
+
+def _refuse(self: Any, name: str, *_: object) -> None:
+    raise AttributeError(f"cannot assign to field {name!r}")
+
+
+def _constructor(cls: Any, fields: dict[str, _Field], frozen: bool) -> Any:
+    """A constructor that compiles the real one and lets it take its place."""
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes one
+        compiled = cls.__init__ = _compile(cls, fields, frozen)
+        compiled(self, *args, **options)
+
+    return __init__
+
+
+def _compile(cls: Any, fields: dict[str, _Field], frozen: bool) -> Any:
+    known: dict[str, Any] = {"MISSING": _MISSING, "assign": object.__setattr__}
+    parameters, lines = ["self"], []
+    for name, spec in fields.items():
+        value = name
+        if spec.factory is not None:
+            known[f"make_{name}"] = spec.factory
+            parameters.append(f"{name}=MISSING")
+            value = f"make_{name}() if {name} is MISSING else {name}"
+        elif spec.default is not _MISSING:
+            known[f"default_{name}"] = spec.default
+            parameters.append(f"{name}=default_{name}")
+        else:
+            parameters.append(name)
+        lines.append(f"assign(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    head = f"def __init__({', '.join(parameters)}):"
+    exec("\n    ".join([head, *lines]), known)
+    known["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
+    return known["__init__"]
