@@ -1,0 +1,1 @@
+"""Components running: the Canonical ABI."""
