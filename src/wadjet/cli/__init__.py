@@ -4,10 +4,11 @@ Exit status: 0 done · 1 bad file · 2 bad usage · 70 our own fault · 124 out 
 130 interrupted · 134 trap · otherwise the guest's own.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from wadjet.cli.common import Command
@@ -20,6 +21,7 @@ COMMANDS: Final = {
     "print": "translate binary to text",
     "objdump": "show what is in a module",
     "strip": "remove custom sections",
+    "component": "components and WIT: look at them, make them",
     "wast": "run .wast scripts and count",
     "doctor": "tell what this machine supports",
 }
@@ -27,8 +29,20 @@ _USAGE: Final = "usage: wadjet COMMAND [OPTION…] [ARGUMENT…]"
 _BROKEN_PIPE, _INTERRUPTED = 141, 130
 
 
+def process() -> NoReturn:
+    """The process `wadjet …`: run the command of its arguments, and end.
+
+    What is loaded on the way stays until the end: the collector of cycles need not look for
+    garbage in it, neither while it is loaded nor when the interpreter takes everything apart.
+    """
+    gc.disable()
+    status = main()
+    gc.freeze()
+    sys.exit(status)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status. The console script and `python -m wadjet` end here."""
+    """Run one command; the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         status = _dispatch(words)
@@ -55,6 +69,9 @@ def _dispatch(words: list[str]) -> int:
         print(f"wadjet: error: {_unknown(name)}", file=sys.stderr)
         return 2
     command: Command = import_module(f"wadjet.cli.{name}_").COMMAND
+    if not gc.isenabled():  # see `process`
+        gc.freeze()
+        gc.enable()
     return command.main(rest)
 
 

@@ -72,7 +72,8 @@ def _docs(docs: str | None) -> dict[str, Json]:
     return {} if docs is None else {"docs": {"contents": docs}}
 
 
-def _stability(stability: Stability) -> dict[str, Json]:
+def stability_to_json(stability: Stability) -> dict[str, Json]:
+    """What is said of how settled an item is, under the key `stability`; nothing if nothing is."""
     if stability is None:
         return {}
     until = stability.deprecated
@@ -93,7 +94,7 @@ def _world(world: World) -> Json:
         "exports": _items(world.exports),
         "package": world.package,
         **_docs(world.docs),
-        **_stability(world.stability),
+        **stability_to_json(world.stability),
     }
 
 
@@ -111,7 +112,8 @@ def _item(item: WorldItem) -> Json:
         case Function():
             return {"function": _function(item)}
         case InterfaceItem(id):
-            said = {**_stability(item.stability), **_external(item.external_id), **_docs(item.docs)}
+            settled = stability_to_json(item.stability)
+            said = {**settled, **_external(item.external_id), **_docs(item.docs)}
             return {"interface": {"id": id, **said}}
 
 
@@ -122,7 +124,7 @@ def _interface(interface: Interface) -> Json:
         "types": _ids(interface.types),
         "functions": {name: _function(each) for name, each in interface.functions.items()},
         **_docs(interface.docs),
-        **_stability(interface.stability),
+        **stability_to_json(interface.stability),
         "package": interface.package,
         **({} if clone_of is None else {"clone_of": clone_of}),
     }
@@ -136,7 +138,7 @@ def _function(function: Function) -> Json:
         "params": [{"name": param.name, "type": param.type} for param in function.params],
         **({} if result is None else {"result": result}),
         **_docs(function.docs),
-        **_stability(function.stability),
+        **stability_to_json(function.stability),
         **_external(function.external_id),
     }
 
@@ -153,7 +155,7 @@ def _type_def(type: TypeDef) -> Json:
         "kind": _kind(type.kind),
         "owner": _owner(type.owner),
         **_docs(type.docs),
-        **_stability(type.stability),
+        **stability_to_json(type.stability),
         **_external(type.external_id),
     }
 

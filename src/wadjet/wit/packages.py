@@ -36,6 +36,7 @@ class Unit:
     group: str
     docs: str | None = None
     scopes: list[Scope] = field(default_factory=list)
+    binary: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ def packages(groups: list[Group]) -> tuple[list[Unit], PackageName]:
         for scope in scopes:
             units.extend(_inline(group, nested) for nested in scope.nested)
         main = _own(group, scopes)
+        main.binary = group.binary
         units.append(main)
     if main is None:
         raise Invalid("there is no WIT file here")
@@ -104,14 +106,16 @@ def _declared(scope: Scope) -> PackageDecl:
 
 
 def _by_name(units: list[Unit]) -> dict[PackageName, Unit]:
-    """Packages in order of their names. A dependency may come along twice if it is the same."""
+    """Packages in order of their names, but first those that were in binary form, as elsewhere. A
+    dependency may come along twice if it is the same."""
     found: dict[PackageName, Unit] = {}
     for unit in units:
         first = found.setdefault(unit.name, unit)
         if first is not unit and (first.group == unit.group or first.scopes != unit.scopes):
             place = first.spot.place()
             raise unit.spot.invalid(f"package `{unit.name}` is defined twice: first at {place}")
-    return {name: found[name] for name in sorted(found, key=_sort_key)}
+    names = sorted(found, key=_sort_key)
+    return {name: found[name] for name in sorted(names, key=lambda name: not found[name].binary)}
 
 
 def _sort_key(name: PackageName) -> tuple[str, str, bool, Version]:

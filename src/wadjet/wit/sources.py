@@ -22,10 +22,11 @@ _BINARY: Final = (".wat", ".wasm")
 
 @dataclass(slots=True)
 class Group:
-    """The files of one package: `texts` in order of their names."""
+    """The files of one package: `texts` in order of their names. `binary`: translated ones."""
 
     name: str
     texts: list[tuple[str, str | bytes]] = field(default_factory=list)
+    binary: bool = False
 
 
 def read(where: Where, translate: Translate | None = None) -> list[Group]:
@@ -63,7 +64,7 @@ def _file(path: Path, translate: Translate | None) -> Group:
             raise Invalid(f"{path} is a package in binary form, and this reads WIT text alone")
         assert isinstance(text, bytes)
         text = translate(path.name, text)
-    return Group(str(path), [(str(path), text)])
+    return Group(str(path), [(str(path), text)], path.suffix in _BINARY)
 
 
 def _folder(path: Path) -> Group:

@@ -1,0 +1,133 @@
+"""`wadjet component`: WIT and components, made of and into each other."""
+
+import argparse
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wadjet.base.errors import Invalid, Malformed
+from wadjet.cli.common import (
+    Command, Failure, Parser, add_output, explain, write_output, write_text,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from wadjet.wit import Resolve
+
+
+def _options(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands", parser_class=Parser
+    )
+    for name, (purpose, options, run) in _COMMANDS.items():
+        inner = commands.add_parser(
+            name,
+            help=purpose,
+            description=purpose[0].upper() + purpose[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        inner.set_defaults(run=run)
+        options(inner)
+
+
+def _run(args: Namespace) -> int:
+    run: Callable[[Namespace], int] = args.run
+    try:
+        return run(args)
+    except (Malformed, Invalid) as error:
+        raise Failure(explain(getattr(args, "file", "component"), error)) from None
+
+
+# wit
+
+
+def _wit_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="PATH", help="WIT (a file or folder), or a component, binary or text"
+    )
+    _add_gates(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("-w", "--wasm", action="store_true", help="write the package in binary form")
+    form.add_argument("-t", "--wat", action="store_true", help="write the text of the binary form")
+    form.add_argument("--json", action="store_true", help="write what it means as JSON")
+    form.add_argument("--out-dir", metavar="DIR", help="write a folder of WIT, with deps")
+    add_output(parser, "standard output")
+
+
+def _add_gates(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--features",
+        metavar="A,B",
+        default="",
+        help="the gates (@unstable) to open",
+    )
+    parser.add_argument("--all-features", action="store_true", help="open all gates")
+
+
+def _wit(args: Namespace) -> int:
+    from wadjet.wit import dependencies, print_package
+
+    resolve = read_wit(args.file, args.features, args.all_features)
+    if args.wasm or args.wat:
+        from wadjet.component.binary import encode
+        from wadjet.component.text.printer import print_component
+        from wadjet.component.wit_bridge import encode_package
+
+        made = encode_package(resolve, resolve.main)
+        if args.wasm:
+            write_output(encode(made), args.output)
+        else:
+            write_text([print_component(made)], args.output)
+    elif args.json:
+        from wadjet.wit import to_json
+
+        write_text([json.dumps(to_json(resolve), indent=2) + "\n"], args.output)
+    elif args.out_dir:
+        _write_folder(resolve, Path(args.out_dir))
+    else:
+        needed = dependencies(resolve, resolve.main)
+        write_text([print_package(resolve, resolve.main, needed)], args.output)
+    return 0
+
+
+def read_wit(path: str, features: str = "", all_features: bool = False) -> "Resolve":
+    """The WIT at a path: texts, a package in binary form, or the world of a component."""
+    from wadjet.component.wit_bridge import read
+    from wadjet.wit import resolve
+
+    try:
+        if Path(path).suffix in (".wit", "") or Path(path).is_dir():
+            gates = [feature for feature in features.split(",") if feature]
+            return read(path, gates, all_features=all_features)
+        from wadjet.component.wit_bridge import to_text
+
+        text = to_text(Path(path).name, Path(path).read_bytes())
+        return resolve({"component.wit": text}, all_features=True)
+    except OSError as error:
+        raise Failure(f"{error.filename or path}: {error.strerror or error}") from None
+
+
+def _write_folder(resolve: "Resolve", folder: Path) -> None:
+    """Write a package and those it refers to, as WIT.md lays them out."""
+    from wadjet.wit import dependencies, print_package
+
+    try:
+        (folder / "deps").mkdir(parents=True, exist_ok=True)
+        for id in [resolve.main, *dependencies(resolve, resolve.main)]:
+            name = resolve.packages[id].name
+            file = f"{name.namespace}-{name.name}" + (f"-{name.version}" if name.version else "")
+            place = folder if id == resolve.main else folder / "deps"
+            (place / f"{file}.wit").write_text(print_package(resolve, id), "utf-8")
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror or error}") from None
+
+
+#: name → what it is for, its options, what it does
+_COMMANDS: Final[
+    dict[str, tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int]]]
+] = {
+    "wit": ("show the WIT of a package or component, or change its form", _wit_options, _wit),
+}
+
+COMMAND = Command("component", "Components and WIT: look at them, make them.", _options, _run)

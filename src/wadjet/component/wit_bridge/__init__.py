@@ -1,0 +1,13 @@
+"""WIT ⇄ component types: what interfaces and worlds are to components (WIT.md, "Package Format").
+
+encode_package(resolve, id)   a WIT package → its binary form, which is a component
+encode_world(resolve, id)     one world → the same form
+decode(component)             such a form, or any component → WIT
+read(where)                   WIT in text or binary form, wherever it is kept → `Resolve`
+"""
+
+from wadjet.component.wit_bridge.decode import decode, is_package
+from wadjet.component.wit_bridge.encode import encode_package, encode_world
+from wadjet.component.wit_bridge.read import read, to_text
+
+__all__ = ["decode", "encode_package", "encode_world", "is_package", "read", "to_text"]
