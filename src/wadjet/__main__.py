@@ -1,8 +1,6 @@
 """`python -m wadjet`: the same as the command `wadjet`."""
 
-import sys
-
-from wadjet.cli import main
+from wadjet.cli import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

@@ -1,7 +1,9 @@
 """`Module`: a decoded and validated module, ready to be instantiated any number of times."""
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -31,6 +33,20 @@ def read_module(source: Any, features: Features, *, lazy: bool = False) -> CoreM
     from wadjet.core.binary import decode
 
     return decode(source, features, lazy=lazy)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A module is a great many objects and no garbage: the collector of cycles, which looks the more
+    often the more there are, would double the time it takes to make one."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def validate(source: bytes | bytearray | memoryview | str, features: Features = DEFAULT) -> None:
@@ -71,8 +87,9 @@ class Module:
             source = bytes(source)
         # what somebody decoded before, somebody may have changed
         self._source: Final = None if isinstance(source, CoreModule) else source
-        core = read_module(source, features, lazy=lazy)
-        self._valid: Final[ValidModule] = check(core, features, lazy=lazy)
+        with _without_collector():
+            core = read_module(source, features, lazy=lazy)
+            self._valid: Final[ValidModule] = check(core, features, lazy=lazy)
         self._codes: dict[str, ModuleCode] = {}
         #: the set of features it was checked against
         self.features: Final = features

@@ -1,6 +1,7 @@
 """What all commands share: how options are read, files opened, and failures told."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -38,6 +39,19 @@ class Parser(argparse.ArgumentParser):
 
 
 @final
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Finds the width of the terminal without `shutil`, which every start would load."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        try:
+            width = int(columns) if columns.isdecimal() else os.get_terminal_size(1).columns
+        except OSError:
+            width = 80
+        super().__init__(prog, width=(width or 80) - 2)
+
+
+@final
 class Command:
     """One command: its options, and what it does with them."""
 
@@ -58,7 +72,7 @@ class Command:
         parser = Parser(
             prog=f"wadjet {self._name}",
             description=self._description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             conflict_handler="resolve",  # objdump's -h is its own
         )
         self._options(parser)

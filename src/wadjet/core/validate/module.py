@@ -9,9 +9,9 @@ from wadjet.core.module import Data, Elem, Module
 from wadjet.core.opcodes import Op
 from wadjet.core.subtyping import defaultable, is_shared, match_ref
 from wadjet.core.types import (
-    FUNC, DefType, FuncUse, GlobalType, MemoryType, RefType, TableType, ref,
+    F32, F64, FUNC, I32, I64, DefType, FuncUse, GlobalType, MemoryType, RefType, TableType,
+    ValType, ref,
 )  # fmt: skip
-from wadjet.core.validate.bodies import check_constant, check_function
 from wadjet.core.validate.context import Context, spell
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.types import (
@@ -52,6 +52,9 @@ class ValidModule:
         kept = self._kept.get(index)
         if kept is not None:
             return kept[0]
+        # what reads code is loaded when there is some to read
+        from wadjet.core.validate.bodies import check_function
+
         facts = check_function(self._context, index)
         size = len(self.module.codes[index].body)
         if size <= self._room:
@@ -186,7 +189,7 @@ def _check_initialisers(cx: Context) -> None:
         t = table.type
         if table.init is not None:
             cx.require("function-references", "a table with an initialiser", table.place)
-            check_constant(cx, table.init, t.element, t.shared)
+            _check_constant(cx, table.init, t.element, t.shared)
         elif not defaultable(t.element):
             x = len(cx.tables) - len(cx.module.tables) + i
             cx.fail(
@@ -195,8 +198,25 @@ def _check_initialisers(cx: Context) -> None:
                 table.place,
             )
     for global_ in cx.module.globals:
-        check_constant(cx, global_.init, global_.type.value, global_.type.shared)
+        _check_constant(cx, global_.init, global_.type.value, global_.type.shared)
         cx.globals.append(global_.type)
+
+
+#: Nearly all constant expressions: one constant of the right type. There may be 100,000.
+_PLAIN: Final[dict[ValType, list[int]]] = {
+    I32: [Op.I32_CONST, Op.END],
+    I64: [Op.I64_CONST, Op.END],
+    F32: [Op.F32_CONST, Op.END],
+    F64: [Op.F64_CONST, Op.END],
+}
+
+
+def _check_constant(cx: Context, body: Body, t: ValType, shared: bool = False) -> None:
+    if body.ops == _PLAIN.get(t):
+        return
+    from wadjet.core.validate.bodies import check_constant
+
+    check_constant(cx, body, t, shared)
 
 
 def _check_elem(cx: Context, elem: Elem) -> None:
@@ -216,14 +236,14 @@ def _check_elem(cx: Context, elem: Elem) -> None:
                 place,
             )
         assert elem.offset is not None
-        check_constant(cx, elem.offset, table.limits.addr)
+        _check_constant(cx, elem.offset, table.limits.addr)
     else:
         cx.require("bulk-memory", f"a {elem.mode} element segment", place)
     indices, items = _split(elem)
     _check_elem_functions(cx, indices, t, place)
     shared = is_shared(t, cx.types)
     for item in items:
-        check_constant(cx, item, t, shared)
+        _check_constant(cx, item, t, shared)
     cx.elems.append(t)
 
 
@@ -255,7 +275,7 @@ def _check_data(cx: Context, data: Data) -> None:
     if data.memory >= len(cx.memories):
         cx.fail(f"unknown memory {data.memory}: there are {len(cx.memories)}", data.place)
     assert data.offset is not None
-    check_constant(cx, data.offset, cx.memories[data.memory].limits.addr)
+    _check_constant(cx, data.offset, cx.memories[data.memory].limits.addr)
 
 
 def _check_start(cx: Context) -> None:

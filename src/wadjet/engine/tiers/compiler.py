@@ -1,7 +1,6 @@
 """Functions → objects: the one way through emitter and compiler, for every tier, for the worker and
 for the code of the runtime itself. Neither is loaded before something must be compiled."""
 
-import json
 from collections.abc import Callable, Iterable
 from wadjet.base.records import replace
 from functools import cache
@@ -24,10 +23,10 @@ def target() -> Target:
     """This machine, from memory if there is one."""
     kept = objects().get("target")
     if kept is not None:
-        return Target(**json.loads(kept))
+        return Target(*kept.decode().split("\n"))
     found = host_target()
-    fields = {"triple": found.triple, "cpu": found.cpu, "features": found.features}
-    objects().put("target", json.dumps(fields).encode())
+    words = found.triple, found.cpu, found.features
+    objects().put("target", "\n".join(words).encode())
     return found
 
 

@@ -1,6 +1,5 @@
 """The native machine of this process, put together: compiler above, runtime below."""
 
-import json
 from functools import cache
 from typing import Final
 
@@ -47,6 +46,8 @@ def _native_machine() -> tuple[Machine, Doors]:
 
 def _build_collector() -> tuple[bytes, dict[str, str]]:
     """The collector, through the same arrows as any module, and the symbols of its exports."""
+    import json
+
     kept = objects().get("collector symbols")
     if kept is None:
         from wadjet.core.text import parse

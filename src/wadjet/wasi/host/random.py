@@ -1,7 +1,6 @@
 """Randomness: the system's, or one that a seed repeats."""
 
 import os
-import random
 from abc import ABC, abstractmethod
 from typing import final
 
@@ -43,6 +42,8 @@ class SeededRandom(Random):
     __slots__ = ("_generator",)
 
     def __init__(self, seed: int) -> None:
+        import random  # few need it, and it is slow to load
+
         self._generator = random.Random(seed)
 
     def take(self, count: int) -> bytes:
