@@ -37,8 +37,8 @@ def read_module(source: Any, features: Features, *, lazy: bool = False) -> CoreM
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A module is a great many objects and no garbage: the collector of cycles, which looks the more
-    often the more there are, would double the time it takes to make one."""
+    """A module is a great many objects and no garbage: the collector of cycles, which looks all
+    the more often, would double the time it takes to make one."""
     if not gc.isenabled():
         yield
         return
