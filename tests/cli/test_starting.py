@@ -18,7 +18,8 @@ HELLO = """(module
 #: What costs time, and what a start from the cache has no use for.
 NOT_LOADED = {
     "llvmlite", "dataclasses", "inspect", "json", "random", "shutil", "asyncio",
-    "importlib.metadata", "wadjet.core.text", "wadjet.core.validate.code", "wadjet.engine.emit.function",
+    "importlib.metadata", "wadjet.core.text", "wadjet.core.validate.code",
+    "wadjet.engine.emit.function",
     "wadjet.engine.tiers.interpreter", "wadjet.component", "wadjet.wit",
 }  # fmt: skip
 
