@@ -66,10 +66,15 @@ class Body:
 
     __slots__ = ("imms", "ops", "places")
 
-    def __init__(self) -> None:
-        self.ops: list[int] = []
-        self.imms: list[object] = []
-        self.places: list[int] = []
+    def __init__(
+        self,
+        ops: list[int] | None = None,
+        imms: list[object] | None = None,
+        places: list[int] | None = None,
+    ) -> None:
+        self.ops: list[int] = [] if ops is None else ops
+        self.imms: list[object] = [] if imms is None else imms
+        self.places: list[int] = [] if places is None else places
 
     def add(self, op: int, imm: object, place: int) -> None:
         """Append one instruction."""

@@ -34,12 +34,25 @@ class InstructionReader(TypeReader):
         #: memory accesses look alike: each kind is one object
         self.memargs: dict[int, MemArg] = {}
 
+    def _plain_constant(self) -> Body | None:
+        """`i32.const N end`, which nearly all constant expressions are; None for anything else."""
+        start = self.pos
+        number, end = read_s32(self.data, start + 1)
+        if end >= self.size or self.data[end] != Op.END:
+            return None
+        self.pos = end + 1
+        return Body([Op.I32_CONST, Op.END], [number, None], [start, end])
+
     def expression(self) -> Body:
         """Read instructions up to the `end` that closes them all.
 
         One flat loop: `nest` holds the op ids of the open blocks. The commonest immediates are
         read here, the others by `_rare`, with `self.pos` brought up to date around it.
         """
+        if self.peek() == Op.I32_CONST:
+            constant = self._plain_constant()
+            if constant is not None:
+                return constant
         body = Body()
         ops, imms, places = body.ops, body.imms, body.places
         data, kinds, memargs = self.data, self.grammar.kinds, self.memargs

@@ -25,6 +25,9 @@ EXPLICIT: Final = 2
 EXPRESSIONS: Final = 4
 SHARED_SEGMENT: Final = 8
 
+#: Bytes from which on a data segment is not copied.
+_LARGE: Final = 1 << 14
+
 
 class SectionReader(InstructionReader):
     """Reads section contents into a module. Every method stops where its content stops; that this
@@ -232,15 +235,29 @@ class SectionReader(InstructionReader):
         message = "malformed data segment kind"
         for _ in range(self._list(11, "data segments", limits.DATAS)):
             place = self.pos
+            if self.peek() == 0:  # as nearly all of them, and there may be 100,000
+                self.pos += 1
+                offset = self.expression()
+                self.module.datas.append(Data("active", self._content(), 0, offset, 0, place))
+                continue
             flags = self._segment_flags(known, message)
             if flags & (EXPLICIT | NOT_ACTIVE) == EXPLICIT | NOT_ACTIVE:
                 raise self.fail(f"{message} {flags:#x}", place)
             if flags & NOT_ACTIVE:
-                self.module.datas.append(Data("passive", self.blob(), flags=flags, place=place))
+                self.module.datas.append(Data("passive", self._content(), flags=flags, place=place))
                 continue
             memory = self.u32() if flags & EXPLICIT else 0
             offset = self.expression()
-            self.module.datas.append(Data("active", self.blob(), memory, offset, flags, place))
+            self.module.datas.append(Data("active", self._content(), memory, offset, flags, place))
+
+    def _content(self) -> bytes | memoryview:
+        """The bytes of a data segment, where they are if they are many."""
+        length = self.length()
+        if length < _LARGE or length > self.size - self.pos:
+            return self.take(length)
+        pos = self.pos
+        self.pos += length
+        return memoryview(self.data)[pos : self.pos]
 
     # Functions.
 
