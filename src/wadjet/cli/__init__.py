@@ -69,9 +69,6 @@ def _dispatch(words: list[str]) -> int:
         print(f"wadjet: error: {_unknown(name)}", file=sys.stderr)
         return 2
     command: Command = import_module(f"wadjet.cli.{name}_").COMMAND
-    if not gc.isenabled():  # see `process`
-        gc.freeze()
-        gc.enable()
     return command.main(rest)
 
 

@@ -1,6 +1,7 @@
 """What all commands share: how options are read, files opened, and failures told."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -61,11 +62,15 @@ class Command:
         description: str,
         options: Callable[[argparse.ArgumentParser], None],
         run: Callable[[argparse.Namespace], int],
+        *,
+        settles: bool = False,
     ) -> None:
+        """`settles`: `run` calls `settle` itself."""
         self._name: Final = name
         self._description: Final = description
         self._options: Final = options
         self._run: Final = run
+        self._settles: Final = settles
 
     def main(self, words: Sequence[str]) -> int:
         """Read the words after the command's name, and do it; the exit status."""
@@ -77,7 +82,10 @@ class Command:
         )
         self._options(parser)
         try:
-            return self._run(parser.parse_args(words))
+            args = parser.parse_args(words)
+            if not self._settles:
+                settle()
+            return self._run(args)
         except Failure as failure:
             print(f"wadjet: error: {failure.message}", file=sys.stderr)
             return failure.status
@@ -89,6 +97,13 @@ class Command:
             return INTERNAL
         except SystemExit as end:  # argparse has printed the help
             return int(end.code or 0)
+
+
+def settle() -> None:
+    """All is loaded: from now on there may be garbage (see `wadjet.cli.process`)."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def explain(name: str, error: Error) -> str:

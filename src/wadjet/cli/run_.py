@@ -14,7 +14,7 @@ from wadjet.base.errors import (
     Error, Exhaustion, Exit, Frame, Invalid, Malformed, Timeout, Trap, WasmException,
 )  # fmt: skip
 from wadjet.cli.common import (
-    BAD_USAGE, Command, Failure, add_features, add_tier, chosen_features, explain,
+    BAD_USAGE, Command, Failure, add_features, add_tier, chosen_features, explain, settle,
 )  # fmt: skip
 from wadjet.core.types import F32, F64, I32, I64, FuncType, ValType
 from wadjet.wasi import INHERIT, Wasi
@@ -69,6 +69,7 @@ def _run(args: Namespace) -> int:
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
     try:
         with Program(module, grants, limits=limits, tier=args.tier) as program:
+            settle()
             return _status(_start(args, module, program))
     except Exit as end:
         return _status(end.code)
@@ -205,4 +206,5 @@ COMMAND = Command(
     "if its time was up.",
     _options,
     _run,
+    settles=True,
 )
