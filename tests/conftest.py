@@ -1,11 +1,16 @@
 """For all tests: the scoreboard, and a last line that a program can read."""
 
 import os
+import signal
 
 import pytest
 
 # what is tested is compiled here and now, not found on disk
 os.environ["WADJET_CACHE"] = "off"
+
+# a shell that starts the tests in the background has them, and all they start, ignore Ctrl-C
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.scoreboard"]
 
