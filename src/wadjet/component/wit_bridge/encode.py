@@ -6,25 +6,20 @@ That of an interface imports the interfaces it uses types of, with their types a
 the interface itself; that of a world exports the world, which is a component type again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, final
 
-from wadjet.component import types
 from wadjet.component.component import Component, Custom, Export
 from wadjet.component.types import (
-    AliasExport, AliasOuter, Attribute, ComponentType, EqType, ExportDecl, ExternName, FuncType,
-    Import, InstanceType, Prim, Shape, SubResource, TypeDef, TypeUse, prim,
+    AliasExport, AliasOuter, ComponentType, ExportDecl, ExternName, Import, TypeDef, TypeUse,
 )  # fmt: skip
 from wadjet.component.wit_bridge.declarations import Declarations
 from wadjet.component.wit_bridge.docs import SECTION, encode_docs
-from wadjet.wit import model
+from wadjet.component.wit_bridge.writer import NamingWriter, attributes
 from wadjet.wit.model import (
-    Function, InterfaceId, InterfaceItem, PackageId, Primitive, Resolve, TypeId, TypeItem, WorldId,
-    WorldItem, WorldKey,
+    Function, InterfaceId, InterfaceItem, PackageId, Resolve, TypeId, TypeItem, WorldId, WorldItem,
+    WorldKey,
 )  # fmt: skip
-
-#: what makes a function type: whether it is async, its parameters, its result
-_Signature = tuple[bool, tuple[tuple[str, model.Type], ...], model.Type | None]
 
 
 def encode_package(resolve: Resolve, id: PackageId) -> Component:
@@ -69,7 +64,7 @@ def interface_type(resolve: Resolve, id: InterfaceId) -> ComponentType:
         if needed == id:
             encoder.outer.export(ExternName(name), encoder.instance(needed))
         else:
-            encoder.outer.import_(ExternName(name), encoder.instance(needed, functions=False))
+            encoder.outer.import_(ExternName(name), encoder.instance(needed, functions=()))
     return encoder.outer.component_type()
 
 
@@ -94,7 +89,7 @@ def world_type(resolve: Resolve, id: WorldId) -> ComponentType:
     encoder = TypeEncoder(resolve, Import)
     for key, item in world.imports.items():
         if isinstance(item, TypeItem):
-            encoder.value(item.id)
+            encoder.types.value(item.id)
         else:
             encoder.outer.import_(extern_name(resolve, key, item), encoder.extern(item))
     for key, item in world.exports.items():
@@ -108,167 +103,74 @@ def extern_name(resolve: Resolve, key: WorldKey, item: WorldItem) -> ExternName:
     said = {"implements": resolve.implements(key, item)}
     if isinstance(item, Function | InterfaceItem):
         said["external-id"] = item.external_id
-    return ExternName(resolve.key_name(key), _attributes(said))
-
-
-def _attributes(said: Mapping[str, str | None]) -> tuple[Attribute, ...]:
-    return tuple([Attribute(kind, text) for kind, text in said.items() if text is not None])
+    return ExternName(resolve.key_name(key), attributes(said))
 
 
 @final
 class TypeEncoder:
-    """Writes types of a `Resolve` into the type of a component, and of one instance at a time.
-
-    `outer` is the component's. While an instance is being written, `_scope` is the instance's;
-    what is already there is found in `_ids`, `_kinds` and `_signatures`, which belong to a scope.
-    """
+    """Writes interfaces and functions into the type of a component, or into a component itself:
+    `outer`. `types` are the types that belong to no instance."""
 
     def __init__(
         self, resolve: Resolve, names_by: type[Import] | type[ExportDecl] = ExportDecl
     ) -> None:
         self._resolve: Final = resolve
         self.outer: Final = Declarations(names_by)
-        self._scope = self.outer
-        self._ids: dict[TypeId, int] = {}
-        self._kinds: dict[model.Kind, int] = {}
-        self._signatures: dict[_Signature, int] = {}
-        self._interface: InterfaceId | None = None
+        self.types: Final = NamingWriter(resolve, self.outer, self.alias)
         #: interface → the instance that has its types
         self._instances: Final[dict[InterfaceId, int]] = {}
         self._count = 0
-        #: type of another interface → its alias in the outer scope
+        #: type of an interface → its alias in the outer scope
         self._aliases: Final[dict[TypeId, int]] = {}
 
     def extern(self, item: InterfaceItem | Function) -> TypeUse:
         """The type of an import or export."""
         if isinstance(item, InterfaceItem):
             return self.instance(item.id)
-        return TypeUse("func", self.func(item))
+        return TypeUse("func", self.types.func(item))
 
-    def instance(self, id: InterfaceId, *, functions: bool = True) -> TypeUse:
-        """The type of the instance of an interface. The next instance of `outer` must be of it."""
+    def instance(
+        self,
+        id: InterfaceId,
+        functions: Iterable[Function] | None = None,
+        types: Iterable[TypeId] | None = None,
+    ) -> TypeUse:
+        """The type of the instance of an interface, with all that it has or what is given. The next
+        instance of `outer` must be of it."""
         interface = self._resolve.interfaces[id]
-        made = self._instance_type(id, interface.functions.values() if functions else ())
+        wanted = interface.functions.values() if functions is None else functions
+        writer = NamingWriter(self._resolve, Declarations(), lambda t: self._inward(writer, id, t))
+        for type_ in interface.types.values() if types is None else types:
+            writer.value(type_)
+        for function in _in_order(self._resolve, id, wanted):
+            name = ExternName(function.name, attributes({"external-id": function.external_id}))
+            writer.scope.export(name, TypeUse("func", writer.func(function)))
         self._instances[id] = self._count
         self._count += 1
-        for type_ in self._resolve.interfaces[id].types.values():
+        for type_ in interface.types.values():
             self._aliases.pop(type_, None)  # an export's types are those that later exports use
-        return TypeUse("instance", self.outer.define(made))
+        return TypeUse("instance", self.outer.define(writer.scope.instance_type()))
 
-    def _instance_type(self, id: InterfaceId, functions: Iterable[Function]) -> InstanceType:
-        saved = self._ids, self._kinds, self._signatures
-        self._ids, self._kinds, self._signatures = {}, {}, {}
-        self._scope, self._interface = Declarations(), id
-        for type_ in self._resolve.interfaces[id].types.values():
-            self.value(type_)
-        for function in self._in_order(id, functions):
-            name = ExternName(function.name, _attributes({"external-id": function.external_id}))
-            self._scope.export(name, TypeUse("func", self.func(function)))
-        made = self._scope.instance_type()
-        self._scope, self._interface = self.outer, None
-        self._ids, self._kinds, self._signatures = saved
-        return made
+    def _inward(self, writer: NamingWriter, id: InterfaceId, type_: TypeId) -> int | None:
+        """A type of another interface inside the instance of this one."""
+        if self._resolve.types[type_].owner == ("interface", id):
+            return None
+        outer = self.alias(type_)
+        return None if outer is None else writer.scope.add(AliasOuter("type", 1, outer))
 
-    def _in_order(self, id: InterfaceId, functions: Iterable[Function]) -> list[Function]:
-        """Functions of resources by resource, then those of none: as the text has them."""
-        order = {id: i for i, id in enumerate(self._resolve.interfaces[id].types.values())}
-        return sorted(
-            functions, key=lambda f: len(order) if f.resource is None else order[f.resource]
-        )
-
-    def func(self, function: Function) -> int:
-        """The index of a function's type."""
-        params = tuple([(p.name, p.type) for p in function.params])
-        signature = function.is_async, params, function.result
-        if signature not in self._signatures:
-            made = tuple([(name, self.value(t)) for name, t in params])
-            result = self._maybe(function.result)
-            index = self._scope.define(FuncType(made, result, function.is_async))
-            self._signatures[signature] = index
-        return self._signatures[signature]
-
-    def _maybe(self, t: model.Type | None) -> Prim | int | None:
-        return None if t is None else self.value(t)
-
-    def value(self, t: model.Type) -> Prim | int:
-        """A type where one is used. What it is made of is defined before it, as far as it is not
-        there yet."""
-        if isinstance(t, Primitive):
-            return prim(t.value)
-        type_ = self._resolve.types[t]
-        if t in self._ids:
-            return self._ids[t]
-        if type_.name is None and type_.kind in self._kinds:
-            return self._kinds[type_.kind]
-        elsewhere = self._elsewhere(t)
-        made = self._define(t) if elsewhere is None else elsewhere
-        self._ids[t] = made
-        if type_.name is None:
-            self._kinds[type_.kind] = made
-        return made
-
-    def _elsewhere(self, id: TypeId) -> int | None:
-        """An alias of a type that belongs to another interface."""
+    def alias(self, id: TypeId) -> int | None:
+        """A type that belongs to an interface, taken out of its instance; None for others."""
         type_ = self._resolve.types[id]
-        if type_.owner is None or type_.owner[0] == "world" or type_.owner[1] == self._interface:
+        if type_.owner is None or type_.owner[0] == "world":
             return None
         assert type_.name is not None, "a type with an owner has a name"
         if id not in self._aliases:
             instance = self._instances[type_.owner[1]]
-            self._aliases[id] = self.outer.alias(AliasExport("type", instance, type_.name))
-        outer = self._aliases[id]
-        if self._scope is self.outer:
-            return outer
-        return self._scope.alias(AliasOuter("type", 1, outer))
+            self._aliases[id] = self.outer.add(AliasExport("type", instance, type_.name))
+        return self._aliases[id]
 
-    def _define(self, id: TypeId) -> int:
-        type_ = self._resolve.types[id]
-        kind = type_.kind
-        if type_.name is None:
-            return self._scope.define(self._shape(kind))
-        name = ExternName(type_.name, _attributes({"external-id": type_.external_id}))
-        if isinstance(kind, model.Resource):
-            return self._scope.name_type(name, SubResource())
-        if isinstance(kind, model.Alias):
-            made = self._scope.defined(self.value(kind.target))
-        else:
-            made = self._scope.define(self._shape(kind))
-        return self._scope.name_type(name, EqType(made))
 
-    def _shape(self, kind: model.Kind) -> Shape:
-        value = self.value
-        match kind:
-            case model.Record(fields):
-                return types.Record(tuple([(f.name, value(f.type)) for f in fields]))
-            case model.Variant(cases):
-                return types.Variant(tuple([(c.name, self._maybe(c.type)) for c in cases]))
-            case model.Enum(labels):
-                return types.Enum(tuple([label.name for label in labels]))
-            case model.Flags(labels):
-                return types.Flags(tuple([label.name for label in labels]))
-            case model.Own(resource):
-                return types.Own(self._index(resource))
-            case model.Borrow(resource):
-                return types.Borrow(self._index(resource))
-            case model.Tuple(items):
-                return types.Tuple(tuple([value(item) for item in items]))
-            case model.Option(payload):
-                return types.Option(value(payload))
-            case model.Result(ok, err):
-                return types.Result(self._maybe(ok), self._maybe(err))
-            case model.List(element):
-                return types.List(value(element))
-            case model.FixedList(element, length):
-                return types.List(value(element), length)
-            case model.Map(key, element):
-                return types.Map(value(key), value(element))
-            case model.Future(maybe):
-                return types.Future(self._maybe(maybe))
-            case model.Stream(maybe):
-                return types.Stream(self._maybe(maybe))
-        raise AssertionError(kind)
-
-    def _index(self, resource: TypeId) -> int:
-        index = self.value(resource)
-        assert isinstance(index, int), "a resource is not primitive"
-        return index
+def _in_order(resolve: Resolve, id: InterfaceId, functions: Iterable[Function]) -> list[Function]:
+    """Functions of resources by resource, then those of none: as the text has them."""
+    order = {id: i for i, id in enumerate(resolve.interfaces[id].types.values())}
+    return sorted(functions, key=lambda f: len(order) if f.resource is None else order[f.resource])
