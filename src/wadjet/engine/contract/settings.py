@@ -16,6 +16,7 @@ class Settings:
     deterministic   the deterministic profile: canonical NaNs
     quick           for LLVM's fast instruction selector, which keeps no value in a register from
                     one block to the next: locals live in memory, and code is short to read
+    versions        loops get a second version for when nothing in them can trap (`emit.versions`)
     arch            the processor, as the first word of LLVM's triples; "" for any
     features        what it can do, as LLVM names it, sorted: for instructions named outright
     """
@@ -28,6 +29,7 @@ class Settings:
     raw: bool = False
     deterministic: bool = False
     quick: bool = False
+    versions: bool = False
     arch: str = ""
     features: tuple[str, ...] = ()
 

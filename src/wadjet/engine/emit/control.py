@@ -9,6 +9,7 @@ from wadjet.engine.contract.layout import CELL
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import Emit, Frame, FunctionEmitter
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type
+from wadjet.engine.emit.versions import twice, watch
 
 
 def _unreachable(e: FunctionEmitter, imm: object, i: int) -> None:
@@ -42,6 +43,7 @@ def _loop(e: FunctionEmitter, imm: object, i: int) -> None:
     e.frames.append(frame)
     e.goto(label)
     e.start(label)
+    watch(e, frame)
     frame.phi_at = len(e.lines)
     e.emit("")  # the phis, once all edges are known
     for local in () if e.quick else sorted(e.facts.assigned[i]):
@@ -121,6 +123,7 @@ def _end(e: FunctionEmitter, imm: object, i: int) -> None:
     elif not e.frames:
         _end_function(e, frame)
     elif frame.is_loop:
+        twice(e, frame)
         _finish_loop(e, frame)
         if e.block is None:
             del e.stack[frame.height :]

@@ -68,6 +68,19 @@ TAIL_CALLS: Final = frozenset((Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETUR
 
 
 @final
+class Watch:
+    """What is noted of an innermost loop while it is emitted."""
+
+    __slots__ = ("accesses", "marks")
+
+    def __init__(self, frames: list[Frame]) -> None:
+        #: operand, offset and size of each access to memory 0
+        self.accesses: list[tuple[str, int, int]] = []
+        #: how many edges each block around the loop had when it began
+        self.marks = [(frame, len(frame.edges)) for frame in frames]
+
+
+@final
 class Unit:
     """What the functions of one LLVM module share: names declared, metadata, the layout."""
 
@@ -133,6 +146,8 @@ class FunctionEmitter:
         self.cells: set[int] = set()  # sizes of the buffers for results that come in memory
         self.calls = False  # whether it calls anything, so that the stack must be checked
         self.quick = unit.settings.quick
+        #: the innermost loop under construction, where it may get a second version (`versions`)
+        self.watch: Watch | None = None
         #: what is known until the block ends: contents of local x, machine address of an operand
         self.known: dict[int | str, str] = {}
         self.local_types = [llvm_type(t) for t in self.facts.locals]

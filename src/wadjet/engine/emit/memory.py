@@ -58,6 +58,8 @@ def is_memory32(e: FunctionEmitter, memory: int) -> bool:
 def address(e: FunctionEmitter, operand: str, arg: MemArg, size: int) -> str:
     """The machine address of an access of `size` bytes, checked where the hardware does not."""
     if is_guarded(e, arg.memory) and not e.unit.settings.raw:
+        if e.watch is not None and arg.memory == 0:
+            e.watch.accesses.append((operand, arg.offset, size))
         return _at(e, _guarded(e, operand, arg.memory), arg.offset)
     wide = widen(e, operand, is_memory32(e, arg.memory))
     if e.unit.settings.raw:

@@ -48,7 +48,8 @@ def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]"
 
 #: Metadata numbers used all over emit. `!tbaa` classes, none of which aliases another: !3 guest
 #: memory, !4 the runtime's own words, !8 fields and elements of objects, !9 their headers. !0 marks
-#: what never changes. Branch weights: !6 unlikely, !7 likely.
+#: what never changes. Branch weights: !6 unlikely, !7 likely. !12 is for
+#: loops that are not worth unrolling.
 _TRAILER: Final = """
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" }
 attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
@@ -64,6 +65,8 @@ attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
 !11 = !{!"header", !1}
 !6 = !{!"branch_weights", i32 1, i32 2000}
 !7 = !{!"branch_weights", i32 2000, i32 1}
+!12 = distinct !{!12, !13}
+!13 = !{!"llvm.loop.unroll.disable"}
 """
 
 

@@ -55,7 +55,7 @@ def functions_object(
 
     first = len(valid.func_types) - len(valid.module.funcs)
     indices = [first + slot for slot in slots]
-    text = emit(valid, indices, replace(settings, quick=level == QUICK))
+    text = emit(valid, indices, replace(settings, quick=level == QUICK, versions=level == FULL))
     return compile_text(text, target(), level)
 
 
