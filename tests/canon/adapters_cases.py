@@ -197,7 +197,8 @@ def guest_module(ptr: str, core: Any, pages: int = PAGES) -> str:
           ({ptr}.sub ({ptr}.add (global.get $top) (local.get $align)) ({ptr}.const 1))
           ({ptr}.sub ({ptr}.const 0) (local.get $align))))
         (global.set $top ({ptr}.add (local.get $at) (local.get $new)))
-        (memory.copy (local.get $at) (local.get $old) (local.get $size))
+        (if ({ptr}.ne (local.get $size) ({ptr}.const 0)) (then
+          (memory.copy (local.get $at) (local.get $old) (local.get $size))))
         (local.get $at))
       (func (export "callee") (param {taken}) (result {given})
         {notes} {back})
@@ -218,7 +219,12 @@ class Linked:
     hooks: list[str]
 
     def call(self, *args: int) -> list[int]:
-        return self.joined.func(self.index("call")).call_raw(list(args))
+        """Call the lowered function."""
+        return self.run("call", *args)
+
+    def run(self, name: str, *args: int) -> list[int]:
+        """Call an export of the adapter."""
+        return self.joined.func(self.index(name)).call_raw(list(args))
 
     def index(self, name: str) -> int:
         exports = self.adapter.valid.module.exports
