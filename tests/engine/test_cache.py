@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
+import time
 from wadjet.base.records import replace
 from pathlib import Path
 
@@ -442,3 +445,94 @@ def test_a_warm_start_does_not_even_load_the_compiler(tmp_path: Path) -> None:
         said.append(run.stdout.decode().splitlines())
     assert [json.loads(lines[0]) for lines in said] == [["hello\n", True], ["hello\n", False]]
     assert [lines[1] for lines in said] == ["type mismatch", "type mismatch"]
+
+
+# --- bad times -----------------------------------------------------------------------------------
+
+
+def test_what_lies_in_the_wrong_order_is_removed(folder: Path) -> None:
+    code = code_of(OptimizingCode)
+    assert use(code) == ANSWERS
+    keep(code)
+    (path,) = folder.iterdir()
+    whole = RecordFile(folder, bytes.fromhex(path.name))
+    saved = unpack(whole.read()[0])
+    assert saved is not None
+    assert whole.append([pack(saved)], alone=True)
+    again = code_of(OptimizingCode)
+    assert use(again) == ANSWERS
+    assert not path.exists()
+    keep(code_of(OptimizingCode))
+
+
+def test_two_threads_keep_in_order(folder: Path, request: pytest.FixtureRequest) -> None:
+    code = code_of(OptimizingCode)
+    instance = instantiate(Store(), code, [])
+    stop = threading.Event()
+
+    def keeper() -> None:
+        while not stop.is_set():
+            keep(code)
+
+    crowd = [threading.Thread(target=keeper) for _ in range(2)]
+    for thread in crowd:
+        thread.start()
+    for slot in range(len(instance.module.funcs)):
+        code.compile_slot(slot)
+    stop.set()
+    for thread in crowd:
+        thread.join()
+    keep(code)
+    request.getfixturevalue("no_compiler")
+    assert use(code_of(OptimizingCode)) == ANSWERS
+
+
+def test_bytecode_beside_the_engine_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("pass")
+    (tmp_path / "room").mkdir()
+    before = cache._files(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "room" / "__pycache__").mkdir()
+    os.utime(tmp_path / "room", (1, 1))
+    assert cache._files(tmp_path) == before
+    (tmp_path / "a.py").write_text("pass # but not the same")
+    assert cache._files(tmp_path) != before
+
+
+def test_processes_that_are_killed_at_any_moment_harm_nothing(tmp_path: Path) -> None:
+    program = """
+import sys, wadjet
+module = wadjet.Module.from_text(sys.stdin.read())
+instance = wadjet.Instance(module, tier=sys.argv[1])
+for k in range(40):
+    assert instance.exports[f"f{k}"](2) == 2 * k + 1, k
+code = module.code(sys.argv[1])
+for k in range(40, 60):
+    assert instance.exports[f"f{k}"](2) == 2 * k + 1, k
+    code.keeper.keep()
+"""
+    functions = [
+        f'(func (export "f{k}") (param i32) (result i32) (local i32) (loop $on '
+        f"(local.set 1 (i32.add (local.get 1) (i32.const {k}))) (br_if $on (local.tee 0 "
+        "(i32.sub (local.get 0) (i32.const 1))))) (i32.add (local.get 1) (i32.const 1)))"
+        for k in range(60)
+    ]
+    text = f"(module {' '.join(functions)})".encode()
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "WADJET_CACHE": str(tmp_path / "cache")}
+
+    def begin(tier: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", program, tier]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, env=env)
+        assert process.stdin is not None
+        process.stdin.write(text)
+        process.stdin.close()
+        return process
+
+    chance = random.Random(7)
+    for turn in range(12):
+        pair = [begin(tier) for tier in ("auto", ("auto", "optimizing")[turn % 2])]
+        time.sleep(chance.uniform(0.1, 0.9))
+        for process in pair:
+            process.kill()
+            process.wait(60)
+    assert [begin(tier).wait(120) for tier in ("auto", "optimizing") * 2] == [0] * 4

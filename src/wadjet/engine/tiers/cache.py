@@ -71,7 +71,8 @@ def _rooms(engine: Path) -> list[Path]:
 def _files(folder: Path) -> list[tuple[str, int, int]]:
     try:
         with os.scandir(folder) as entries:
-            found = [(e.name, e.stat()) for e in entries if not e.name.startswith("__")]
+            # not folders: they have new dates whenever Python keeps bytecode in them
+            found = [(e.name, e.stat()) for e in entries if e.is_file()]
     except OSError:
         return []  # inside an archive
     return sorted((name, s.st_size, s.st_mtime_ns) for name, s in found)
@@ -141,6 +142,11 @@ class RecordFile:
             return False  # someone else is writing, or the disk is full
         finally:
             os.close(file)
+
+    def remove(self) -> None:
+        """Have done with the file, and whatever is in it."""
+        with suppress(OSError):
+            self._path.unlink()
 
     def _open(self, flags: int) -> int:
         file = os.open(self._path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -9,6 +9,8 @@ from weakref import finalize
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.runtime.image import Image, Placed
+from wadjet.engine.runtime.loader import Linkable
+from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.native import NativeCode
 from wadjet.engine.tiers import cache
 from wadjet.engine.tiers.compiler import host_settings, tail_object
@@ -58,7 +60,7 @@ class CompiledCode(NativeCode):
         """Emit and compile."""
         return tail_object(self.valid, slot)
 
-    def add(self, built: bytes, level: int, slot: int = 0) -> None:
+    def add(self, built: bytes | Linkable, level: int, slot: int = 0) -> None:
         """Let everyone call the functions of an object, and keep them now and then."""
         super().add(built, level, slot)
         if self.keeper is not None:
@@ -85,6 +87,8 @@ class Keeper:
         self._image: Final = image
         self._file: cache.RecordFile | None = file
         self._lock: Final = lock
+        #: held while something is kept: records must come in the order in which they lie
+        self._keeping: Final = new_lock()
         self._mark()
         self._next = time.monotonic() + _PERIOD
 
@@ -98,6 +102,7 @@ class Keeper:
         for record in self._file.read():
             saved = cache.unpack(record)
             if saved is None or not self._image.restore(saved):
+                self._file.remove()  # nobody can use it
                 self._file = None
                 break
         self._mark()
@@ -112,10 +117,11 @@ class Keeper:
 
     def keep(self) -> None:
         """Keep what has come. Once that fails, what comes later would not fit."""
-        with self._lock:
-            if self._file is None or not self._image.movable or self._image.end == self._end:
-                return
-            saved = self._image.save(self._end, self._count)
-            self._mark()
-        if not self._file.append([cache.pack(saved)], alone=True):
-            self._file = None
+        with self._keeping:
+            with self._lock:
+                if self._file is None or not self._image.movable or self._image.end == self._end:
+                    return
+                saved = self._image.save(self._end, self._count)
+                self._mark()
+            if not self._file.append([cache.pack(saved)], alone=True):
+                self._file = None
