@@ -146,6 +146,37 @@ def test_ill_formed_strings_trap(encoding: str, bad: bytes, words: str, target: 
             linked.call(64, len(data) // unit | tag)
 
 
+@pytest.mark.parametrize("target", ENCODINGS)
+@pytest.mark.parametrize(("encoding", "codec"), [("utf8", "utf-8"), ("utf16", "utf-16-le")])
+def test_what_is_well_formed_is_what_python_decodes(encoding: Any, codec: str, target: Any) -> None:
+    cases = Cases(7)
+    rng = cases.rng
+    linked = ready(func((STRING,)), side(encoding), side(target), "optimizing")
+    unit = 1 if encoding == "utf8" else 2
+    for _ in range(1500):
+        text = "".join(cases.text() for _ in range(rng.randint(1, 4)))
+        data = bytearray(text.encode(codec))
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            place = rng.randrange(len(data) + 1)
+            byte = rng.choice((rng.randrange(256), 0x80, 0xBF, 0xC0, 0xED, 0xE0, 0xF0, 0xF4, 0xDC))
+            data[place : place + rng.randrange(3)] = bytes([byte])
+        del data[len(data) // unit * unit :]
+        try:
+            bytes(data).decode(codec)
+            fine = True
+        except UnicodeError:
+            fine = False
+        for flags in linked.flags.values():
+            flags.set_raw(3)
+        export(linked.lift, "top").set_raw(1024)
+        write(linked, "lower", 64, bytes(data))
+        if fine:
+            linked.call(64, len(data) // unit)
+        else:
+            with pytest.raises(Trap, match=r"utf-?8|utf-?16"):
+                linked.call(64, len(data) // unit)
+
+
 @pytest.mark.parametrize(
     ("encoding", "given", "words"),
     [

@@ -4,9 +4,9 @@ A word of the notation is an instruction's mnemonic, followed by its immediates,
 
     $x  local.get x        =x  local.set x        :x  local.tee x
 
-Locals, labels, globals, memories and functions go by name. The immediate of a memory access is
-`memory+offset`; the type of a block, where it has one, is written `block/i32`. Nothing here knows
-of components.
+Locals, labels, globals, memories and functions go by name; labels begin with @. The immediate of a
+memory access is `memory+offset`, sixteen lanes are written with commas between, and a block of a
+type is `block/i32`. Nothing here knows of components.
 """
 
 from collections.abc import Callable, Sequence
@@ -109,6 +109,8 @@ class Function:
         match kind.partition("/")[0]:
             case "i32" | "i64" | "v128" | "lane":
                 return int(word, 0)
+            case "lanes":
+                return bytes(map(int, word.split(",")))
             case "label":
                 return self._depth(word)
             case "memarg":

@@ -9,6 +9,7 @@ from typing import Final, final
 from wadjet.canon.adapters.assemble import Function
 from wadjet.canon.adapters.reasons import Reason
 from wadjet.canon.adapters.units import Units
+from wadjet.canon.adapters.validity import is_wide, valid_utf8, valid_utf16
 from wadjet.canon.adapters.ways import MAX_BYTES, Way
 from wadjet.core.types import I32, NumType
 
@@ -120,7 +121,7 @@ class _Strings:
             f.write(f"$s $n $w call {self.source.transcode(form, encoding)} =w")
             return
         self._bytes(f, _UNIT[form])
-        f.write(f"$w $n call {self.target.valid_utf16()}")
+        f.write(f"$w $n call {valid_utf16(self.target)}")
         f.write(f"$w $n i32.const {_UNIT[form]} i32.mul {self.to_ptr} {self.d}.add =w")
 
     # --- by encoding of the target ---------------------------------------------------------------
@@ -128,7 +129,7 @@ class _Strings:
     def _to_utf8(self, f: Function, form: str) -> None:
         if form == "utf8":
             self._same(f, 1, 1)
-            f.write(f"$d $n call {self.target.valid_utf8()} $d $n {self.to_ptr}")
+            f.write(f"$d $n call {valid_utf8(self.target)} $d $n {self.to_ptr}")
             return
         self._allocate(f, 1, "$n")
         f.write(f"$d =w $s $d $n call {self.source.run(form, 'utf8')} =k")
@@ -151,7 +152,7 @@ class _Strings:
     def _to_utf16(self, f: Function, form: str) -> None:
         if form == "utf16":
             self._same(f, 2, 2)
-            f.write(f"$d $n call {self.target.valid_utf16()} $d $n {self.to_ptr}")
+            f.write(f"$d $n call {valid_utf16(self.target)} $d $n {self.to_ptr}")
             return
         twice = "$all i32.const 2 i32.mul"
         self._allocate(f, 2, twice)
@@ -205,8 +206,8 @@ class _Strings:
     def _probably_utf16(self, f: Function) -> None:
         """UTF-16, which remains so if it must."""
         self._same(f, 2, 2)
-        f.write(f"$d $n call {self.target.is_wide()}")
-        f.write(f"if $d $n call {self.target.valid_utf16()} $d $n {self.to_ptr} {self.tag} return")
+        f.write(f"$d $n call {is_wide(self.target)}")
+        f.write(f"if $d $n call {valid_utf16(self.target)} $d $n {self.to_ptr} {self.tag} return")
         f.write(f"end $d $d $n call {self.target.run('utf16', 'latin1')} drop")
         self._resize(f, "$n i32.const 2 i32.mul", 1, "$n")
         f.write(f"$d $n {self.to_ptr}")

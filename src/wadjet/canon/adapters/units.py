@@ -25,7 +25,7 @@ _LOAD: Final = {"utf8": "i32.load8_u", "latin1": "i32.load8_u", "utf16": "i32.lo
 _SIZE: Final = {"utf8": 1, "latin1": 1, "utf16": 2}
 
 
-def _splat(lane: int) -> str:
+def splat(lane: int) -> str:
     """A vector of eight 16-bit lanes."""
     return f"v128.const {int.from_bytes(lane.to_bytes(2, 'little') * 8, 'little')}"
 
@@ -57,7 +57,7 @@ class Units:
                 f.local(name, t)
             f.write(f"$n =all block @slow loop @next $n i32.const {step} i32.lt_u br_if @slow")
             self._stride(f, size, wide, stop)
-            self._step(f, step, step * size, step * wide)
+            self.step(f, step, step * size, step * wide)
             f.write("br @next end end block @done loop @next $n i32.eqz br_if @done")
             f.write(f"$s {_LOAD[form]} {self.src}+0")
             if stop:
@@ -65,11 +65,11 @@ class Units:
             else:
                 f.write("=c $d $c")
             f.write(f"{'i32.store16' if wide == 2 else 'i32.store8'} {self.dst}+0")
-            self._step(f, 1, size, wide)
+            self.step(f, 1, size, wide)
             f.write("br @next end end $all $n i32.sub")
 
         params = [("s", self.s_type), ("d", self.d_type), ("n", I32)]
-        return self._function(f"{form}-as-{encoding}", params, (I32,), write)
+        return self.function(f"{form}-as-{encoding}", params, (I32,), write)
 
     def _stride(self, f: Function, size: int, wide: int, stop: int) -> None:
         """Copy one vector of units, or leave for @slow."""
@@ -80,13 +80,14 @@ class Units:
         load = "v128.load8x8_u" if size == 1 else "v128.load"
         f.write(f"$s {load} {self.src}+0 =v")
         if stop:
-            f.write(f"$v {_splat(stop)} v128.and v128.any_true br_if @slow")
+            f.write(f"$v {splat(stop)} v128.and v128.any_true br_if @slow")
         if wide == 2:
             f.write(f"$d $v v128.store {self.dst}+0")
         else:
             f.write(f"$d $v $v i8x16.narrow_i16x8_u v128.store64_lane {self.dst}+0 0")
 
-    def _step(self, f: Function, units: int, read: int, written: int) -> None:
+    def step(self, f: Function, units: int, read: int, written: int) -> None:
+        """Go on by so many units, and bytes of source and destination."""
         f.write(f"$s {self.s}.const {read} {self.s}.add =s")
         if written:
             f.write(f"$d {self.d}.const {written} {self.d}.add =d")
@@ -122,7 +123,7 @@ class Units:
                 end end $d""")
 
         params = [("s", self.s_type), ("n", I32), ("d", self.d_type)]
-        return self._function(f"{form}-to-{encoding}", params, (self.d_type,), write)
+        return self.function(f"{form}-to-{encoding}", params, (self.d_type,), write)
 
     def inflate(self) -> str:
         """The function [address, units] -> [] that turns Latin-1 into UTF-16 where it is."""
@@ -138,7 +139,7 @@ class Units:
                     i32.store16 {self.dst}+0 br @next
                 end end""")
 
-        return self._function("inflate", [("d", self.d_type), ("n", I32)], (), write)
+        return self.function("inflate", [("d", self.d_type), ("n", I32)], (), write)
 
     # --- one character ---------------------------------------------------------------------------
 
@@ -146,13 +147,13 @@ class Units:
         """The function [address, units] -> [value and units] that reads a character; it traps
         where there is none."""
         write = {"utf8": self._utf8, "utf16": self._utf16, "latin1": self._latin1}[form]
-        return self._function(f"{form}-character", self._range(), (I32,), write)
+        return self.function(f"{form}-character", self.range(), (I32,), write)
 
     def encode(self, encoding: str) -> str:
         """The function [address, value] -> [bytes] that writes a character."""
         write = {"utf8": self._put_utf8, "utf16": self._put_utf16}[encoding]
         params = [("d", self.d_type), ("c", I32)]
-        return self._function(f"put-{encoding}", params, (I32,), write)
+        return self.function(f"put-{encoding}", params, (I32,), write)
 
     def _latin1(self, f: Function) -> None:
         f.write(f"$s i32.load8_u {self.src}+0 i32.const 0x1000000 i32.or")
@@ -231,58 +232,13 @@ class Units:
             $d $c i32.const 10 i32.shr_u i32.const 0xD7C0 i32.add {put}+0
             $d $c i32.const 0x3FF i32.and i32.const 0xDC00 i32.or {put}+2 i32.const 4""")
 
-    # --- looking only ----------------------------------------------------------------------------
-
-    def valid_utf8(self) -> str:
-        """The function [address, units] -> [] that traps unless it is UTF-8."""
-
-        def write(f: Function) -> None:
-            self._check(f, 16, f"$s v128.load {self.src}+0 i8x16.bitmask", "utf8")
-
-        return self._function("valid-utf8", self._range(), (), write)
-
-    def valid_utf16(self) -> str:
-        """The function [address, units] -> [] that traps unless it is UTF-16."""
-        surrogate = f"{_splat(0xF800)} v128.and {_splat(0xD800)} i16x8.eq v128.any_true"
-
-        def write(f: Function) -> None:
-            self._check(f, 8, f"$s v128.load {self.src}+0 {surrogate}", "utf16")
-
-        return self._function("valid-utf16", self._range(), (), write)
-
-    def _check(self, f: Function, step: int, odd: str, form: str) -> None:
-        """Look at characters, at many at once where `odd` gives zero."""
-        f.local("k", I32)
-        to_s = "i64.extend_i32_u" if self.s == "i64" else ""
-        f.write(f"block @done loop @next $n i32.const {step} i32.ge_u if {odd} i32.eqz if")
-        self._step(f, step, 16, 0)
-        f.write(f"""
-            br @next end end
-            $n i32.eqz br_if @done
-            $s $n call {self.decode(form)} i32.const 24 i32.shr_u =k
-            $s $k i32.const {_SIZE[form]} i32.mul {to_s} {self.s}.add =s
-            $n $k i32.sub =n br @next end end""")
-
-    def is_wide(self) -> str:
-        """The function [address, units] -> [i32] that tells whether any unit is above 255."""
-
-        def write(f: Function) -> None:
-            f.write("block @slow loop @next $n i32.const 8 i32.lt_u br_if @slow")
-            f.write(f"$s v128.load {self.src}+0 {_splat(_ABOVE_LATIN1)} v128.and v128.any_true")
-            f.write("if i32.const 1 return end")
-            self._step(f, 8, 16, 0)
-            f.write("br @next end end block @done loop @next $n i32.eqz br_if @done")
-            f.write(f"$s i32.load8_u {self.src}+1 if i32.const 1 return end")
-            self._step(f, 1, 2, 0)
-            f.write("br @next end end i32.const 0")
-
-        return self._function("is-wide", self._range(), (I32,), write)
-
-    def _range(self) -> list[tuple[str, NumType]]:
+    def range(self) -> list[tuple[str, NumType]]:
+        """The parameters of a function that reads units."""
         return [("s", self.s_type), ("n", I32)]
 
-    def _function(
+    def function(
         self, name: str, params: list[tuple[str, NumType]], results: tuple[NumType, ...],
         write: Callable[[Function], None],
     ) -> str:  # fmt: skip
+        """A function of the module, once for these memories."""
         return self.way.unit.function(f"{self.src}>{self.dst}/{name}", params, results, write)
