@@ -21,6 +21,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+    from wadjet.api.aio import FutureReader as FutureReader
+    from wadjet.api.aio import StreamReader as StreamReader
+    from wadjet.api.aio import StreamWriter as StreamWriter
+    from wadjet.api.component import Component as Component
+    from wadjet.api.component_instance import ComponentInstance as ComponentInstance
+    from wadjet.api.component_instance import Interface as Interface
+    from wadjet.api.component_types import ComponentItem as ComponentItem
     from wadjet.api.descriptions import ExportType as ExportType
     from wadjet.api.descriptions import ImportType as ImportType
     from wadjet.api.global_ import Global as Global
@@ -49,12 +56,17 @@ if TYPE_CHECKING:
     from wadjet.base.errors import Trap as Trap
     from wadjet.base.errors import Unlinkable as Unlinkable
     from wadjet.base.errors import WasmException as WasmException
+    from wadjet.canon.resources import Resource as Resource
+    from wadjet.canon.values import (
+        Err as Err, ErrorContext as ErrorContext, Ok as Ok, Record as Record,
+        ResultError as ResultError, Some as Some, Variant as Variant,
+    )  # fmt: skip
     from wadjet.core.types import (
         ANYREF as ANYREF, EXNREF as EXNREF, EXTERNREF as EXTERNREF, F32 as F32, F64 as F64,
         FUNCREF as FUNCREF, I32 as I32, I64 as I64, V128 as V128, FuncType as FuncType,
         GlobalType as GlobalType, MemoryType as MemoryType, TableType as TableType,
     )  # fmt: skip
-    from wadjet.wasi.host.capabilities import Wasi as Wasi
+    from wadjet.wasi.world import Wasi as Wasi
     from wadjet.wasi.run import Result as Result
     from wadjet.wasi.run import run as run
 
@@ -64,6 +76,10 @@ __version__: Final = "0.1.0"
 _HOMES: Final[dict[str, str]] = {
     name: module
     for module, names in {
+        "wadjet.api.aio": "FutureReader StreamReader StreamWriter",
+        "wadjet.api.component": "Component",
+        "wadjet.api.component_instance": "ComponentInstance Interface",
+        "wadjet.api.component_types": "ComponentItem",
         "wadjet.api.descriptions": "ExportType ImportType",
         "wadjet.api.global_": "Global",
         "wadjet.api.instance": "Exports Instance",
@@ -76,11 +92,13 @@ _HOMES: Final[dict[str, str]] = {
             "EngineBug Error Exhaustion Exit Interrupted Invalid Malformed Timeout Trap "
             "Unlinkable WasmException"
         ),
+        "wadjet.canon.resources": "Resource",
+        "wadjet.canon.values": "Err ErrorContext Ok Record ResultError Some Variant",
         "wadjet.core.types": (
             "ANYREF EXNREF EXTERNREF F32 F64 FUNCREF I32 I64 V128 FuncType GlobalType MemoryType "
             "TableType"
         ),
-        "wadjet.wasi.host.capabilities": "Wasi",
+        "wadjet.wasi.world": "Wasi",
         "wadjet.wasi.run": "Result run",
     }.items()
     for name in names.split()

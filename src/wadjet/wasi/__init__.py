@@ -8,11 +8,11 @@ wadjet.run("app.wasm", wasi=wasi)
 tree["out.txt"]
 """
 
-from wadjet.wasi.host.capabilities import Wasi
 from wadjet.wasi.host.clocks import Clocks, FixedClocks
 from wadjet.wasi.host.random import Random, SeededRandom, SystemRandom
 from wadjet.wasi.host.stdio import INHERIT, Capture
 from wadjet.wasi.host.tree import Link, Tree
+from wadjet.wasi.world import Wasi
 
 __all__ = [
     "INHERIT",

@@ -15,9 +15,10 @@ from wadjet.api.runtime import Limits, Store
 from wadjet.base.errors import Error, Exit
 from wadjet.core.features import Features, parse_features
 from wadjet.core.types import MemoryType
-from wadjet.wasi.host.capabilities import Preopen, Wasi
+from wadjet.wasi.host.capabilities import Preopen
 from wadjet.wasi.host.stdio import Capture, Sink, Source
 from wadjet.wasi.p1.functions import P1, Unstable
+from wadjet.wasi.world import Wasi
 
 if TYPE_CHECKING:
     from wadjet.wasi.threads import Threads

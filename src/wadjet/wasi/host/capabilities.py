@@ -1,9 +1,9 @@
 """What a guest is given: nothing but what is written down here."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wadjet.wasi.host.clocks import Clocks, FixedClocks
 from wadjet.wasi.host.directory import Directory
@@ -16,36 +16,22 @@ from wadjet.wasi.host.tree import Content, Tree
 if TYPE_CHECKING:
     import socket
 
+    from wadjet.wasi.host.network import Network
+
 #: What can be preopened: a directory of the machine, or a tree in memory, perhaps still to make.
 Preopen: TypeAlias = "str | os.PathLike[str] | Tree | Content"
 
 
-@final
-class Wasi:
-    """The world a guest sees. Nothing is granted by default but standard input and output.
-
-    `args` are the program's arguments, its own name first. `env` is its environment; none of the
-    process's own is passed on. `dirs` maps each directory's name in the guest to a directory of
-    the machine (a path), or to one in memory: a `Tree`, or a mapping to make one of. A guest
-    reaches what is below these directories, and no path or link leads out of them.
-
-    `stdin` may be `INHERIT`, None (empty), bytes, a `Path`, a file descriptor, a file object or a
-    function of a size; `stdout` and `stderr` may be `INHERIT`, None (discarded), a `Capture`, a
-    `Path`, a file descriptor, a file object or a function of bytes.
-
-    `clocks` are the machine's or a `FixedClocks`; an int stands for fixed clocks that start there
-    (nanoseconds since 1970). `random` is the system's generator or, for an int, the sequence that
-    this seed gives. `sockets` are listening or connected sockets, which stay the caller's.
-
-    Raises ValueError for names that hold a NUL, TypeError for things of the wrong kind. That a
-    directory exists is seen when the guest starts.
-    """
+class Capabilities:
+    """What a guest is given. People make a `wadjet.Wasi`, which says what all this means."""
 
     __slots__ = (
         "args",
         "clocks",
         "dirs",
         "env",
+        "http",
+        "network_rules",
         "random",
         "sockets",
         "stderr",
@@ -65,6 +51,8 @@ class Wasi:
         clocks: Clocks | int | None = None,
         random: Random | int | None = None,
         sockets: "Sequence[socket.socket]" = (),
+        network: "Network | str | Iterable[str] | bool | None" = None,
+        http: Callable[..., Any] | None = None,
     ) -> None:
         if isinstance(args, str):
             raise TypeError("args must be a sequence of strings, not one string")
@@ -77,6 +65,20 @@ class Wasi:
         self.stdout = stdout
         self.stderr = stderr
         self.sockets = tuple(sockets)
+        self.http = http
+        self.network_rules = network
+        if network is not None:
+            _ = self.network  # what is no rule is told at once
+
+    @property
+    def network(self) -> "Network":
+        """What of the network is granted."""
+        # Few guests have any, and addresses take long to import.
+        from wadjet.wasi.host.network import Network
+
+        if not isinstance(self.network_rules, Network):
+            self.network_rules = Network.of(self.network_rules)
+        return self.network_rules
 
     def _preopen(self, where: Preopen) -> Path | Tree:
         if isinstance(where, Tree):

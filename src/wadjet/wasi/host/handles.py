@@ -205,3 +205,13 @@ def gather(buffers: Buffers) -> bytes:
         pieces.append(buffer[: MAX_TRANSFER - total])
         total += len(pieces[-1])
     return b"".join(pieces)
+
+
+def write_all(handle: Handle, data: bytes, offset: int | None) -> None:
+    """Write all the data at an offset, or (None) at the end of the file, wherever that is then."""
+    left = memoryview(data)
+    while left:
+        count = handle.write_at([left], handle.stat().size if offset is None else offset)
+        if offset is not None:
+            offset += count
+        left = left[count:]

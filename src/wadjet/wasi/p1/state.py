@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from typing import Final, final
 
 from wadjet.base.errors import Trap
-from wadjet.wasi.host.capabilities import Wasi
+from wadjet.wasi.host.capabilities import Capabilities
 from wadjet.wasi.host.directory import MAX_PATH, Directory, DirectoryEntry
 from wadjet.wasi.host.errors import Code, HostError
 from wadjet.wasi.host.handles import MAX_BUFFERS, MAX_TRANSFER, FileType, Handle
@@ -66,7 +66,7 @@ class State:
     filestat = FILESTAT
     max_links = (1 << 64) - 1
 
-    def __init__(self, wasi: Wasi) -> None:
+    def __init__(self, wasi: Capabilities) -> None:
         """Open what `wasi` grants. Raises OSError where that is not there."""
         self.wasi: Final = wasi
         self.memory: Callable[[], memoryview] = _no_memory
@@ -87,7 +87,7 @@ class State:
             self.close()
             raise
 
-    def _populate(self, wasi: Wasi) -> None:
+    def _populate(self, wasi: Capabilities) -> None:
         for handle, base in zip(
             wasi.open_stdio(), (Right.FD_READ, Right.FD_WRITE, Right.FD_WRITE), strict=True
         ):

@@ -1,0 +1,23 @@
+"""The libraries that keep the protocols, imported when first needed."""
+
+from types import ModuleType
+
+from wadjet.base.errors import Error
+
+
+def require_h11() -> ModuleType:
+    """The library of HTTP/1.1. Raises `wadjet.Error` where it is not installed."""
+    try:
+        import h11
+    except ImportError:
+        raise Error("HTTP needs the package h11: pip install wadjet[http]") from None
+    return h11
+
+
+def find_h2() -> ModuleType | None:
+    """The library of HTTP/2, if it is installed."""
+    try:
+        import h2.connection as found
+    except ImportError:
+        return None
+    return found

@@ -1,0 +1,15 @@
+"""Where the requests of a guest go: to the network, or to a Python application."""
+
+from wadjet.wasi.host.capabilities import Capabilities
+from wadjet.wasi.http.message import Handler
+
+
+def handler(wasi: Capabilities) -> Handler:
+    """What answers a guest's requests."""
+    if wasi.http is not None:
+        from wadjet.wasi.http.asgi import outgoing
+
+        return outgoing(wasi.http)
+    from wadjet.wasi.http.client import Client
+
+    return Client(wasi.network).send

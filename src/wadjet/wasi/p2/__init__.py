@@ -1,0 +1,1 @@
+"""WASI 0.2 over the host: interfaces as plain objects, their names in snake_case."""
