@@ -1,0 +1,1 @@
+"""Streams and futures (CanonicalABI.md, "Buffer State", "Stream State", "Future State")."""

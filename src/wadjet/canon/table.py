@@ -1,0 +1,53 @@
+"""Tables of handles and of threads (CanonicalABI.md, "Table State")."""
+
+from typing import Final, Generic, TypeVar, final
+
+from wadjet.canon.traps import trap
+
+_T = TypeVar("_T")
+
+#: No index is larger, so that what is packed beside one finds room.
+MAX_LENGTH: Final = (1 << 28) - 1
+
+
+@final
+class Table(Generic[_T]):
+    """Things by index; 0 is none. `noun` is what an index is called in traps."""
+
+    __slots__ = ("_entries", "_free", "_limit", "noun")
+
+    def __init__(self, noun: str, limit: int = MAX_LENGTH) -> None:
+        self.noun: Final = noun
+        self._limit: Final = limit
+        self._entries: Final[list[_T | None]] = [None]
+        self._free: Final[list[int]] = []
+
+    def get(self, index: int) -> _T:
+        """What is at an index."""
+        found = self._entries[index] if 0 <= index < len(self._entries) else None
+        if found is None:
+            trap(f"unknown {self.noun} index {index & 0xFFFF_FFFF}")
+        return found
+
+    def add(self, entry: _T) -> int:
+        """Give something an index, the last that became free if there is one."""
+        if self._free:
+            index = self._free.pop()
+            self._entries[index] = entry
+            return index
+        index = len(self._entries)
+        if index > self._limit:
+            trap(f"too many {self.noun}s: the limit is {self._limit}")
+        self._entries.append(entry)
+        return index
+
+    def remove(self, index: int) -> _T:
+        """Take out what is at an index."""
+        found = self.get(index)
+        self._entries[index] = None
+        self._free.append(index)
+        return found
+
+    def all(self) -> list[_T]:
+        """Everything, by index."""
+        return [entry for entry in self._entries if entry is not None]

@@ -1,0 +1,392 @@
+"""Tasks, threads and the scheduler (CanonicalABI.md, "Concurrency").
+
+A thread whose core code may be suspended runs it on a continuation (`wadjet.canon.shims`), and is a
+Python generator around that: it yields where it waits. A thread of a function that is not async has
+no generator: it runs where it is called, and what waits in it lets other threads of its instance
+run meanwhile, on top of its frames.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Final, final
+
+from wadjet.base.errors import Exhaustion
+from wadjet.canon.host import Host
+from wadjet.canon.instance import ComponentInstance, leave
+from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_BLOCK, DEADLOCK, trap
+
+if TYPE_CHECKING:
+    from wadjet.canon.functions import Lifted
+    from wadjet.canon.passages import Passage
+    from wadjet.canon.shims import Shims
+    from wadjet.engine.runtime.store import Store
+
+#: What a built-in returns whose thread must wait first.
+BLOCK: Final = object()
+#: Threads that may wait at once, in one store.
+MAX_THREADS: Final = 100_000
+
+#: a thread's code: takes whether it was cancelled while it waited
+Body = Generator[None, bool, None]
+OnResolve = Callable[[Any], None]
+
+
+def _nobody(result: Any) -> None:
+    """Nobody wants the result."""
+
+
+def _always() -> bool:
+    return True
+
+
+@final
+class Thread:
+    """A thread of a task (CanonicalABI.md, "Threads").
+
+    It runs, or is suspended, or waits until `ready` says so. `body` None: it runs directly.
+    """
+
+    __slots__ = (
+        "awake", "body", "cancellable", "cancelled", "finish", "frozen", "in_place", "index",
+        "ready", "running", "started", "storage", "switch_to", "task",
+    )  # fmt: skip
+
+    def __init__(self, task: "Task", body: Body | None = None) -> None:
+        self.task: Final = task
+        self.body = body
+        self.ready: Callable[[], bool] | None = None
+        self.running = body is None
+        self.started = False
+        #: whether it waits with its frames in place
+        self.in_place = False
+        self.cancellable = False
+        #: how it was resumed
+        self.cancelled = False
+        self.awake = False
+        self.index: int | None = None
+        self.storage: Final = [0, 0]
+        #: what a built-in does once it need not wait any more
+        self.finish: Callable[[bool], Any] | None = None
+        self.switch_to: Thread | None = None
+        #: what stops the function of the host that lets it wait though it is not async;
+        #: meanwhile its instance stays entered
+        self.frozen: Callable[[], object] | None = None
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it waits for nothing but to be resumed."""
+        return not self.running and self.ready is None
+
+    # --- waiting ----------------------------------------------------------------------------------
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Be among those that wait."""
+        waiting = self.task.inst.scheduler.waiting
+        if len(waiting) >= MAX_THREADS:
+            raise Exhaustion(f"more than {MAX_THREADS} threads wait")
+        self.ready = ready
+        waiting.append(self)
+
+    def stop_waiting(self) -> None:
+        """Be no longer among those that wait."""
+        self.ready = None
+        self.task.inst.scheduler.waiting.remove(self)
+
+    def resume_later(self) -> None:
+        """Be resumed when it is its turn."""
+        self.wait(_always)
+
+    def block(
+        self,
+        finish: Callable[[bool], Any],
+        ready: Callable[[], bool] | None = None,
+        cancellable: bool = False,
+        switch_to: "Thread | None" = None,
+    ) -> object:
+        """What a built-in returns whose thread must wait: until `ready`, or until it is resumed if
+        there is none. `finish` is then called with whether it was cancelled."""
+        if self.task.deliver_cancel(cancellable):
+            return finish(True)
+        self.finish = finish
+        self.cancellable = cancellable
+        self.switch_to = switch_to
+        if ready is not None:
+            self.wait(ready)
+        return BLOCK
+
+    def pause(self, ready: Callable[[], bool], cancellable: bool) -> Generator[None, bool, bool]:
+        """Wait in a body; whether it was cancelled."""
+        if self.task.deliver_cancel(cancellable):
+            return True
+        self.cancellable = cancellable
+        self.wait(ready)
+        return (yield)
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def resume(self, cancelled: bool = False) -> None:
+        """Let it run until it waits or ends, and then whatever it switches to."""
+        thread: Thread | None = self
+        while thread is not None:
+            assert not thread.running
+            if thread.ready is not None:
+                thread.stop_waiting()
+            thread.cancelled = cancelled
+            thread = thread._go()
+            cancelled = False
+
+    def _go(self) -> "Thread | None":
+        if self.body is None or self.in_place:
+            self.awake = True
+            return None
+        scheduler = self.task.inst.scheduler
+        saved, scheduler.current = scheduler.current, self
+        first, self.started = not self.started, True
+        self.running = True
+        try:
+            if first:
+                next(self.body)
+            else:
+                self.body.send(self.cancelled)
+        except StopIteration:
+            pass
+        finally:
+            scheduler.current = saved
+            self.running = False
+        other, self.switch_to = self.switch_to, None
+        return other
+
+    def wait_here(self) -> Any:
+        """Wait where it runs, with its frames in place: the result of what blocked it. Meanwhile
+        other threads of the instance run. Traps where none can."""
+        inst, result = self.task.inst, BLOCK
+        scheduler = inst.scheduler
+        self.in_place = True
+        while result is BLOCK:
+            self.running, self.awake = False, False
+            while not self.awake:
+                other, self.switch_to = self.switch_to, None
+                if other is None:
+                    other = scheduler.ready_in(inst)
+                    if other is None:
+                        trap(CANNOT_BLOCK)
+                other.resume()
+            self.running = True
+            finish, self.finish = self.finish, None
+            assert finish is not None, "it was blocked"
+            result = finish(self.cancelled)
+        self.in_place = False
+        return result
+
+
+# states of tasks
+INITIAL: Final = 1
+STARTED: Final = 2
+PENDING_CANCEL: Final = 3
+CANCEL_DELIVERED: Final = 4
+RESOLVED: Final = 5
+
+
+@final
+class Task:
+    """A call of a lifted function (CanonicalABI.md, "Tasks"). `passage` is how its values get in
+    and out."""
+
+    __slots__ = (
+        "borrows", "func", "implicit", "inst", "on_resolve", "on_start", "passage", "state",
+        "threads",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        inst: ComponentInstance,
+        func: "Lifted | None" = None,
+        on_start: Callable[[], tuple[Any, ...]] = tuple,
+        on_resolve: OnResolve = _nobody,
+        passage: "Passage | None" = None,
+    ) -> None:
+        self.inst: Final = inst
+        self.func: Final = func
+        self.on_start: Final = on_start
+        self.on_resolve: Final = on_resolve
+        self.passage: Final = passage
+        self.state = INITIAL
+        self.borrows = 0
+        self.implicit: Thread | None = None
+        self.threads: Final[list[Thread]] = []
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it may wait before it returns."""
+        return self.func is not None and self.func.type.is_async
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other of its kind may run at the same time in its instance."""
+        assert self.func is not None
+        return not self.func.options.is_async or self.func.callback is not None
+
+    def register(self, thread: Thread) -> None:
+        """Give a thread its index."""
+        self.threads.append(thread)
+        thread.index = self.inst.threads.add(thread)
+
+    def unregister(self, thread: Thread) -> None:
+        """A thread ends."""
+        self.threads.remove(thread)
+        if not self.threads and self.state != RESOLVED:
+            trap("async-lifted export failed to produce a result")
+        assert thread.index is not None
+        self.inst.threads.remove(thread.index)
+
+    def enter(self, thread: Thread) -> Generator[None, bool, bool]:
+        """Wait until the instance takes more calls; False if it was cancelled before."""
+        inst = self.inst
+        self.implicit = thread
+        if self.is_async:
+            if self._held_back() or inst.waiting_to_enter:
+                inst.waiting_to_enter += 1
+                cancelled = yield from thread.pause(lambda: not self._held_back(), True)
+                inst.waiting_to_enter -= 1
+                if cancelled:
+                    self.cancel()
+                    return False
+            if self.exclusive:
+                inst.exclusive = thread
+        self.register(thread)
+        return True
+
+    def _held_back(self) -> bool:
+        inst = self.inst
+        return inst.backpressure > 0 or (self.exclusive and inst.exclusive is not None)
+
+    def exit(self, thread: Thread) -> None:
+        """Its first thread ends."""
+        self.unregister(thread)
+        if self.is_async and self.exclusive:
+            self.inst.exclusive = None
+
+    def start(self) -> tuple[Any, ...]:
+        """Its arguments."""
+        self.state = STARTED
+        return self.on_start()
+
+    def resolve(self, result: Any) -> None:
+        """It returns its result, as a tuple of one or none."""
+        if self.state == RESOLVED:
+            trap("task.return called more than once: the task has already returned")
+        if self.borrows:
+            trap(BORROWS_REMAIN)
+        self.on_resolve(result)
+        self.state = RESOLVED
+
+    def cancel(self) -> None:
+        """It ends without a result, as it was asked to."""
+        if self.state != CANCEL_DELIVERED:
+            trap("`task.cancel` called by task which has not been cancelled")
+        if self.borrows:
+            trap(BORROWS_REMAIN)
+        self.on_resolve(None)
+        self.state = RESOLVED
+
+    def deliver_cancel(self, cancellable: bool) -> bool:
+        """Whether a thread that would wait learns that it is cancelled instead."""
+        if cancellable and self.state == PENDING_CANCEL:
+            self.state = CANCEL_DELIVERED
+            return True
+        return False
+
+    def request_cancel(self, caller: ComponentInstance | None) -> None:
+        """Its caller wants it to end."""
+        inst = self.inst
+        if self.state == INITIAL:
+            self.state = CANCEL_DELIVERED
+            assert self.implicit is not None
+            self.implicit.resume(True)
+            return
+        assert self.state == STARTED
+        every = [t for t in self.threads if t.cancellable and not t.running]
+        if self.exclusive and inst.exclusive not in (None, self.implicit):
+            every = [t for t in every if t is not self.implicit]
+        if every and inst.may_enter(caller):
+            self.state = CANCEL_DELIVERED
+            cells = inst.enter(caller)
+            every[0].resume(True)
+            leave(cells)
+        else:
+            self.state = PENDING_CANCEL
+
+
+@final
+class Scheduler:
+    """The threads of one store. `current` is the one that runs."""
+
+    __slots__ = ("calls", "closed", "current", "host", "shims", "store", "waiting")
+
+    def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
+        self.store: Final = store
+        self.shims: Final = shims
+        self.host: Final = host
+        self.waiting: Final[deque[Thread]] = deque()
+        self.current: Thread | None = None
+        #: calls of the host that are not over: what ends each with an error
+        self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
+        self.closed = False
+
+    def scratch(self, inst: ComponentInstance) -> Thread | None:
+        """The thread in which an allocator runs; None where nobody would ask for it."""
+        return Thread(Task(inst)) if inst.program.plan.waits else None
+
+    def ready_in(self, inst: ComponentInstance) -> Thread | None:
+        """A thread of an instance that may go on while a function of it is called."""
+        for thread in self.waiting:
+            if thread.task.inst is inst and thread.index is not None:
+                assert thread.ready is not None
+                if thread is not inst.exclusive and thread.ready():
+                    return thread
+        return None
+
+    def tick(self) -> bool:
+        """Let one thread run that is ready; False if none is. If it traps, that ends all calls of
+        the host; if there are none, it is raised."""
+        for thread in self.waiting:
+            assert thread.ready is not None
+            inst = thread.task.inst
+            if (thread.frozen is not None or inst.may_enter()) and thread.ready():
+                self._run(thread)
+                return True
+        return False
+
+    def _run(self, thread: Thread) -> None:
+        inst = thread.task.inst
+        cells = inst.entering(None)
+        for cell in cells:
+            cell[0] &= ~1
+        thread.frozen = None
+        try:
+            thread.resume()
+        except BaseException as error:
+            if not self.fail(error) or not isinstance(error, Exception):
+                raise
+            return
+        if thread.frozen is None:
+            leave(cells)
+
+    def fail(self, error: BaseException) -> bool:
+        """End all calls of the host with an error; False if there are none."""
+        calls = list(self.calls.values())
+        self.calls.clear()
+        for end in calls:
+            end(error)
+        return bool(calls)
+
+    def run(self, done: Callable[[], bool]) -> None:
+        """Let threads run, and the host wait, until something is done."""
+        while not done():
+            if not self.tick() and not self.host.wait():
+                trap(DEADLOCK)
+
+    def close(self) -> None:
+        """End all threads."""
+        self.closed = True
+        self.waiting.clear()
