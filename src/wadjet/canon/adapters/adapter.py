@@ -90,8 +90,8 @@ class _Builder:
         self.imports: Final = Imports(self.unit, lower, lift)
         there = Way(self.unit, self.imports, "lower", lower, lift)
         back = Way(self.unit, self.imports, "lift", lift, lower)
-        self.there: Final = Copier(there, structure.handle)
-        self.back: Final = Copier(back, structure.handle)
+        self.there: Final = Copier(there, structure)
+        self.back: Final = Copier(back, structure)
         self.params: Final = [closed(p) for _, p in t.params]
         self.result: Final = None if t.result is None else closed(t.result)
 

@@ -9,6 +9,7 @@ from wadjet.canon.adapters.places import InMemory, Place
 from wadjet.canon.adapters.plain import Plain
 from wadjet.canon.adapters.reasons import Reason
 from wadjet.canon.adapters.strings import string
+from wadjet.canon.adapters.structure import Structure
 from wadjet.canon.adapters.ways import MAX_BYTES, Way
 from wadjet.component.abi import (
     align_to, alignment, despecialize, discriminant, elem_size, flags_size, flatten,
@@ -16,7 +17,7 @@ from wadjet.component.abi import (
 from wadjet.component.closed import closed
 from wadjet.component.types import (
     BOOL, CHAR, ERROR_CONTEXT, STRING, U8, U16, U32, U64, Borrow, Defined, Flags, Future, List,
-    Map, Own, Prim, Record, Shape, Stream, Tuple, Variant,
+    Map, Own, Prim, Record, Stream, Tuple, Variant,
 )  # fmt: skip
 from wadjet.core.types import I32, I64, NumType
 
@@ -24,6 +25,8 @@ Type = Prim | Defined
 
 #: Types of more nodes than this are copied from memory to memory by a function of their own.
 _INLINE: Final = 8
+#: Where more values than this are copied one after the other, no function of any is spared.
+_MANY: Final = 64
 #: Values of no more bytes than this are copied by loads and stores.
 _WORDS: Final = 64
 #: bytes → the number of that size
@@ -32,19 +35,17 @@ _NUMBERS: Final = {1: U8, 2: U16, 4: U32, 8: U64}
 
 @final
 class Copier:
-    """Writes what copies values in one way. `numbers` tells types of handles apart."""
+    """Writes what copies values in one way. `structure` tells which types are alike."""
 
-    __slots__ = ("_functions", "_numbers", "_plain", "way")
+    __slots__ = ("_plain", "_structure", "way")
 
-    def __init__(self, way: Way, numbers: Callable[[Shape], int]) -> None:
+    def __init__(self, way: Way, structure: Structure) -> None:
         self.way: Final = way
-        self._numbers: Final = numbers
-        #: type → the number in the names of its functions
-        self._functions: Final[dict[Type, int]] = {}
+        self._structure: Final = structure
         self._plain: Final = Plain()
 
-    def copy(self, f: Function, t: Type, src: Place, dst: Place) -> None:
-        """Copy a value."""
+    def copy(self, f: Function, t: Type, src: Place, dst: Place, inline: int = _INLINE) -> None:
+        """Copy a value. Types of more nodes than `inline` get a function of their own."""
         if t is STRING:
             self._pair(f, string(self.way), src, dst)
         elif t is ERROR_CONTEXT:
@@ -52,7 +53,7 @@ class Copier:
         elif isinstance(t, Prim):
             self._scalar(f, t, src, dst)
         elif isinstance(src, InMemory) and isinstance(dst, InMemory):
-            self._between(f, t, src, dst)
+            self._between(f, t, src, dst, inline)
         else:
             self._compound(f, t, src, dst)
 
@@ -76,11 +77,11 @@ class Copier:
 
         return self.way.unit.function("char", [("c", I32)], (I32,), write)
 
-    def _between(self, f: Function, t: Defined, src: InMemory, dst: InMemory) -> None:
+    def _between(self, f: Function, t: Defined, src: InMemory, dst: InMemory, inline: int) -> None:
         """From memory to memory."""
         if self._plain(t):
             self._bulk(f, elem_size(t, I32), src, dst)
-        elif t.size <= _INLINE:
+        elif t.size <= inline:
             self._compound(f, t, src, dst)
         else:
             s, d = self.way.s, self.way.d
@@ -128,7 +129,7 @@ class Copier:
                 self._flags(f, len(labels), src, dst)
             case Own() | Borrow() | Stream() | Future():
                 kind = type(shape).__name__.lower()
-                self._handle(f, kind, t, self._numbers(shape), src, dst)
+                self._handle(f, kind, t, self._structure.handle(shape), src, dst)
             case _:
                 variant = despecialize(shape)
                 assert isinstance(variant, Variant)
@@ -156,7 +157,7 @@ class Copier:
         sources = _parts(ts, src, self._s)
         targets = _parts(ts, dst, self._d)
         for t, a, b in zip(ts, sources, targets, strict=True):
-            self.copy(f, t, a, b)
+            self.copy(f, t, a, b, _INLINE if len(ts) <= _MANY else 1)
 
     def _fixed(self, f: Function, t: Type, length: int, src: Place, dst: Place) -> None:
         """A list whose length is in its type; of locals there are never many."""
@@ -181,28 +182,25 @@ class Copier:
         dst.begin(f)
         f.write(f"${case}")
         dst.end(f, number if isinstance(dst, InMemory) else U32)
-        distinct = list(dict.fromkeys(t for t in payloads if t is not None))
-        if distinct:
+        if any(payloads):
             a, b = _payload(payloads, src, self._s), _payload(payloads, dst, self._d)
-            self._switch(f, case, payloads, distinct, a, b)
+            self._switch(f, case, payloads, a, b)
 
     def _switch(
-        self, f: Function, case: str, payloads: list[Type | None], distinct: list[Type],
-        src: Place, dst: Place,
-    ) -> None:  # fmt: skip
+        self, f: Function, case: str, payloads: list[Type | None], src: Place, dst: Place
+    ) -> None:
         """Copy the payload that there is. Cases that carry the same type share what copies it."""
-        if len(distinct) == 1 and None not in payloads:
-            self.copy(f, distinct[0], src, dst)
-            return
-        labels = {t: f"@{i}" for i, t in enumerate(distinct)}
+        numbers = [None if t is None else self._structure.number(t) for t in payloads]
+        distinct = {n: t for n, t in zip(numbers, payloads, strict=True) if t is not None}
+        inline = _INLINE if len(distinct) <= _MANY else 1
         f.write("block @none")
-        for t in distinct:
-            f.write(f"block {labels[t]}")
+        for n in distinct:
+            f.write(f"block @{n}")
         f.write(f"${case}")
-        f.branch(["@none" if t is None else labels[t] for t in payloads])
-        for t in reversed(distinct):
+        f.branch(["@none" if n is None else f"@{n}" for n in numbers])
+        for t in reversed(distinct.values()):
             f.write("end")
-            self.copy(f, t, src, dst)
+            self.copy(f, t, src, dst, inline)
             f.write("br @none")
         f.write("end")
 
@@ -268,8 +266,7 @@ class Copier:
         self, name: str, t: Type, params: list[tuple[str, NumType]], results: tuple[NumType, ...],
         write: Callable[[Function], None],
     ) -> str:  # fmt: skip
-        number = self._functions.setdefault(t, len(self._functions))
-        full = f"{self.way.source_name}/{name}-{number}"
+        full = f"{self.way.source_name}/{name}-{self._structure.number(t)}"
         return self.way.unit.function(full, params, results, write)
 
     @property

@@ -25,8 +25,8 @@ class Structure:
         self._numbers: Final[dict[Defined, int]] = {}
         self._handles: Final[dict[object, int]] = {}
         self.handles: Final[list[Shape]] = []
-        self.params: Final = tuple([self._number(closed(p)) for _, p in t.params])
-        self.result: Final = None if t.result is None else self._number(closed(t.result))
+        self.params: Final = tuple([self.number(closed(p)) for _, p in t.params])
+        self.result: Final = None if t.result is None else self.number(closed(t.result))
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -45,7 +45,8 @@ class Structure:
             self.handles.append(shape)
         return self._handles[key]
 
-    def _number(self, t: Prim | Defined) -> int:
+    def number(self, t: Prim | Defined) -> int:
+        """The number of a type's row: the same for all that an adapter treats alike."""
         if isinstance(t, Prim):
             return self._rows.setdefault((t,), len(self._rows))
         if t not in self._numbers:
@@ -55,7 +56,7 @@ class Structure:
     def _row(self, shape: Shape) -> Row:
         if isinstance(shape, Own | Borrow | Stream | Future):
             return type(shape), self.handle(shape)
-        inner = tuple([self._number(closed(p)) for p in parts(shape)])
+        inner = tuple([self.number(closed(p)) for p in parts(shape)])
         match shape:
             case List(_, length):
                 return List, length, inner
