@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.cli.common import (
-    Command, Failure, Parser, add_output, explain, write_output, write_text,
+    Command, Failure, Parser, add_output, explain, read_input, read_module, write_output,
+    write_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -123,11 +124,77 @@ def _write_folder(resolve: "Resolve", folder: Path) -> None:
         raise Failure(f"{error.filename}: {error.strerror or error}") from None
 
 
+# new, embed
+
+
+def _new_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help="a core module, binary or text, with a world noted in it"
+    )
+    parser.add_argument(
+        "--adapt",
+        metavar="[NAME=]FILE",
+        action="append",
+        default=[],
+        help="a core module that provides the imports of this name (default: the file's name)",
+    )
+    add_output(parser, "standard output, in a pipe")
+
+
+def _new(args: Namespace) -> int:
+    from wadjet.component.binary import encode
+    from wadjet.component.build.new import new
+
+    adapters = {}
+    for given in args.adapt:
+        name, sign, path = given.rpartition("=")
+        adapters[name if sign else Path(path).name.partition(".")[0]] = read_core(path)
+    write_output(encode(new(read_core(args.file), adapters)), args.output)
+    return 0
+
+
+def read_core(name: str) -> bytes:
+    """The bytes of a core module that may be written as text."""
+    data = read_input(name)
+    if data.startswith(b"\0asm"):
+        return data
+    from wadjet.core.binary import encode
+    from wadjet.core.features import ALL
+
+    return encode(read_module(name, data, ALL))
+
+
+def _embed_options(parser: ArgumentParser) -> None:
+    parser.add_argument("wit", metavar="WIT", help="WIT that has the world, a file or folder")
+    parser.add_argument("file", metavar="FILE", help="a core module, binary or text")
+    parser.add_argument("-w", "--world", metavar="NAME", help="the world, if there are several")
+    parser.add_argument(
+        "--encoding",
+        choices=("utf8", "utf16", "latin1+utf16"),
+        default="utf8",
+        help="how the module encodes strings (default: utf8)",
+    )
+    _add_gates(parser)
+    add_output(parser, "standard output, in a pipe")
+
+
+def _embed(args: Namespace) -> int:
+    from wadjet.component.build.metadata import embed
+    from wadjet.wit import select_world
+
+    resolve = read_wit(args.wit, args.features, args.all_features)
+    world = select_world(resolve, args.world)
+    write_output(embed(read_core(args.file), resolve, world, args.encoding), args.output)
+    return 0
+
+
 #: name → what it is for, its options, what it does
 _COMMANDS: Final[
     dict[str, tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int]]]
 ] = {
     "wit": ("show the WIT of a package or component, or change its form", _wit_options, _wit),
+    "new": ("make a component of a core module", _new_options, _new),
+    "embed": ("note in a core module what world it is for", _embed_options, _embed),
 }
 
 COMMAND = Command("component", "Components and WIT: look at them, make them.", _options, _run)

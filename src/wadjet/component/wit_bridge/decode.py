@@ -1,5 +1,6 @@
 """Component types → WIT: packages in binary form, and the world that a component is of."""
 
+from collections.abc import Sequence
 from typing import Final, final
 
 from wadjet.base.errors import Invalid
@@ -53,6 +54,37 @@ def decode(component: Component) -> tuple[Resolve, WorldId | None]:
             decode_docs(decoder.resolve, main, d.data)
     order_packages(decoder.resolve, main)
     return decoder.resolve, world
+
+
+def decode_worlds(components: Sequence[Component]) -> tuple[Resolve, WorldId, list[set[str]]]:
+    """The union of worlds that are in binary form one by one; last, what each of them exports.
+    Raises Invalid and Malformed."""
+    decoder, exports = _Decoder(), list[set[str]]()
+    main = decoder.package(ROOT_PACKAGE)
+    worlds = decoder.resolve.worlds
+    for component in components:
+        validate(component, ALL, lazy=True)
+        first = len(worlds)
+        decoder.package_items(outline(component))
+        names = [decoder.resolve.key_name(key) for world in worlds[first:] for key in world.exports]
+        exports.append(set(names))
+    union, id = World(ROOT, main), WorldId(len(worlds))
+    for world in worlds:
+        _unite(union.imports, world.imports)
+        _unite(union.exports, world.exports)
+    worlds.append(union)
+    decoder.resolve.packages[main].worlds[ROOT] = id
+    order_packages(decoder.resolve, main)
+    return decoder.resolve, id, exports
+
+
+def _unite(into: dict[WorldKey, WorldItem], items: dict[WorldKey, WorldItem]) -> None:
+    """Add what is not there yet, interfaces before all that may use them."""
+    for key, item in items.items():
+        into.setdefault(key, item)
+    ordered = sorted(into.items(), key=lambda pair: not isinstance(pair[1], InterfaceItem))
+    into.clear()
+    into.update(ordered)
 
 
 @final

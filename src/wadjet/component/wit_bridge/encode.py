@@ -145,11 +145,15 @@ class TypeEncoder:
         for function in _in_order(self._resolve, id, wanted):
             name = ExternName(function.name, attributes({"external-id": function.external_id}))
             writer.scope.export(name, TypeUse("func", writer.func(function)))
-        self._instances[id] = self._count
+        self.stands_for(id, self._count)
         self._count += 1
-        for type_ in interface.types.values():
-            self._aliases.pop(type_, None)  # an export's types are those that later exports use
         return TypeUse("instance", self.outer.define(writer.scope.instance_type()))
+
+    def stands_for(self, id: InterfaceId, instance: int) -> None:
+        """From now on the types of an interface are those of this instance."""
+        self._instances[id] = instance
+        for type_ in self._resolve.interfaces[id].types.values():
+            self._aliases.pop(type_, None)
 
     def _inward(self, writer: NamingWriter, id: InterfaceId, type_: TypeId) -> int | None:
         """A type of another interface inside the instance of this one."""
