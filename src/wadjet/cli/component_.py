@@ -14,6 +14,7 @@ from wadjet.cli.common import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from wadjet.component.component import Component
     from wadjet.wit import Resolve
 
 
@@ -188,6 +189,76 @@ def _embed(args: Namespace) -> int:
     return 0
 
 
+# targets, semver-check
+
+
+def _targets_options(parser: ArgumentParser) -> None:
+    parser.add_argument("wit", metavar="WIT", help="WIT that has the world, a file or folder")
+    parser.add_argument("file", metavar="FILE", help="a component, binary or text")
+    parser.add_argument("-w", "--world", metavar="NAME", help="the world, if there are several")
+    _add_gates(parser)
+
+
+def _targets(args: Namespace) -> int:
+    from wadjet.component.build.targets import check_targets
+    from wadjet.wit import select_world
+
+    resolve = read_wit(args.wit, args.features, args.all_features)
+    check_targets(read_component(args.file), resolve, select_world(resolve, args.world))
+    return 0
+
+
+def read_component(name: str) -> "Component":
+    """A component, binary or text. Raises Malformed."""
+    from wadjet.component.binary import decode
+    from wadjet.component.features import ALL
+    from wadjet.component.text import parse
+
+    data = read_input(name)
+    return decode(data, ALL, lazy=True) if data.startswith(b"\0asm") else parse(data, ALL)
+
+
+def _semver_options(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="WIT", help="WIT that has both worlds, a file or folder")
+    parser.add_argument("--prev", metavar="NAME", required=True, help="the earlier world")
+    parser.add_argument("--new", metavar="NAME", required=True, help="the later world")
+    _add_gates(parser)
+
+
+def _semver_check(args: Namespace) -> int:
+    from wadjet.component.build.targets import check_semver
+    from wadjet.wit import select_world
+
+    resolve = read_wit(args.file, args.features, args.all_features)
+    check_semver(resolve, select_world(resolve, args.prev), select_world(resolve, args.new))
+    return 0
+
+
+# unbundle
+
+
+def _unbundle_options(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a component, binary or text")
+    parser.add_argument(
+        "--module-dir", metavar="DIR", required=True, help="where to write the core modules"
+    )
+    parser.add_argument(
+        "--threshold", metavar="BYTES", type=int, default=0, help="leave what takes no more"
+    )
+    add_output(parser, "standard output, in a pipe")
+
+
+def _unbundle(args: Namespace) -> int:
+    from wadjet.component.binary import encode
+    from wadjet.component.build.unbundle import unbundle
+
+    component, modules = unbundle(read_component(args.file), args.threshold)
+    for name, data in modules.items():
+        write_output(data, str(Path(args.module_dir) / f"{name}.wasm"))
+    write_output(encode(component), args.output)
+    return 0
+
+
 #: name → what it is for, its options, what it does
 _COMMANDS: Final[
     dict[str, tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int]]]
@@ -195,6 +266,13 @@ _COMMANDS: Final[
     "wit": ("show the WIT of a package or component, or change its form", _wit_options, _wit),
     "new": ("make a component of a core module", _new_options, _new),
     "embed": ("note in a core module what world it is for", _embed_options, _embed),
+    "targets": ("check that a component fits a world", _targets_options, _targets),
+    "semver-check": (
+        "check that what was made for a world fits a later one",
+        _semver_options,
+        _semver_check,
+    ),
+    "unbundle": ("take core modules out of a component", _unbundle_options, _unbundle),
 }
 
 COMMAND = Command("component", "Components and WIT: look at them, make them.", _options, _run)

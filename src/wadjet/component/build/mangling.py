@@ -8,7 +8,7 @@ begins with that word, parts are separated by bars, and versions are canonical.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from wadjet.base.records import dataclass
 from typing import Final
 
 from wadjet.component.builtins import BY_NAME, ENCODINGS

@@ -1,7 +1,7 @@
 """The core modules that a component is built of, and what each of their imports asks for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from wadjet.base.records import dataclass, field, replace
 from typing import Final, final
 
 from wadjet.base.errors import Invalid

@@ -10,4 +10,12 @@ from wadjet.component.wit_bridge.decode import decode, decode_worlds, is_package
 from wadjet.component.wit_bridge.encode import encode_package, encode_world
 from wadjet.component.wit_bridge.read import read, to_text
 
-__all__ = ["decode", "decode_worlds", "encode_package", "encode_world", "is_package", "read", "to_text"]
+__all__ = [
+    "decode",
+    "decode_worlds",
+    "encode_package",
+    "encode_world",
+    "is_package",
+    "read",
+    "to_text",
+]

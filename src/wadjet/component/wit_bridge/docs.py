@@ -6,7 +6,7 @@ and how settled each is. This is a convention of WIT tools; component types have
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from wadjet.base.records import replace
 from typing import Final, TypeVar
 
 from wadjet.base.errors import Malformed
