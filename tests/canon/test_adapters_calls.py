@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.canon.adapters_cases import Cases, Linked, export, link
-from tests.canon.adapters_reference import Lowering, handle, lift_values
+from tests.canon.adapters_cases import Cases, Linked, export, instance_of, link, put
+from tests.canon.adapters_reference import Lowering, align_to, handle, lift_values, load
 from wadjet.base.errors import Trap
-from wadjet.canon.adapters import Need, Side, adapter
+from wadjet.canon.adapters import Need, Side, adapter, element_copier
 from wadjet.component.abi import (
     MAX_FLAT_ASYNC_PARAMS,
     MAX_FLAT_PARAMS,
     MAX_FLAT_RESULTS,
+    alignment,
+    elem_size,
     flatten_types,
 )
 from wadjet.component.types import (
@@ -20,6 +22,7 @@ from wadjet.component.types import (
     ResourceType, Stream, Tuple,
 )  # fmt: skip
 from wadjet.core.text import parse
+from wadjet.core.types import FuncType as CoreFuncType
 from wadjet.core.types import I64, GlobalType, I32, Limits, MemoryType
 from wadjet.core.validate import validate
 from wadjet.engine.runtime.global_ import Global
@@ -214,3 +217,38 @@ def test_halves_of_async_calls(lower_async: bool, lift_async: bool, seed: int) -
     assert export(linked.lift, "memory").view == callee.memory
     assert export(linked.lower, "memory").view == caller.memory
     assert {n.kind for n in linked.adapter.needs}.isdisjoint({"callee", "post-return", "enter"})
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_elements_of_streams(seed: int) -> None:
+    cases = Cases(seed)
+    a, b, t = cases.side(), cases.side(), cases.type(2, False)
+    made = element_copier(t, a, b)
+    store = Store()
+    empty = CoreFuncType((), ())
+    sides = {"lower": instance_of(store, a, empty, "interpreter")}
+    sides["lift"] = instance_of(store, b, empty, "interpreter")
+    writer, reader = cases.guest(a), cases.guest(b)
+    first, size = Lowering(writer, cases.rng), elem_size(t, a.ptr)
+    begin = writer.realloc(0, 0, alignment(t, a.ptr), 3 * size)
+    for i in range(3):
+        first.store(cases.value(t, [40]), t, begin + i * size)
+    put(sides["lower"], writer)
+    put(sides["lift"], reader)
+    to = align_to(2048 * 2, alignment(t, b.ptr))
+    there = Lowering(reader)
+    there.first_tag = writer.tag
+    for i in range(3):
+        there.store(load(writer, begin + i * size, t), t, to + i * elem_size(t, b.ptr))
+
+    def given(need: Need) -> object:
+        if need.kind == "flags":
+            return Global(GlobalType(I32, True), 3)
+        if need.type is not None:
+            return handle
+        return print if need.kind == "trap" else export(sides[str(need.side)], need.kind)
+
+    code = compile_module(made.valid, "interpreter")
+    joined = instantiate(store, code, [given(need) for need in made.needs])
+    joined.func(made.valid.module.exports[0].index).call_raw([begin, to, 3])
+    assert export(sides["lift"], "memory").view == reader.memory

@@ -22,13 +22,13 @@ from wadjet.component.abi import (
     flatten_types,
 )  # fmt: skip
 from wadjet.component.closed import closed
-from wadjet.component.types import Defined, FuncType, Tuple
+from wadjet.component.types import Defined, FuncType, Prim, Tuple
+from wadjet.core.types import I32, NumType, ValType
 from wadjet.core.types import FuncType as CoreFuncType
-from wadjet.core.types import NumType, ValType
 from wadjet.core.validate import ValidModule, validate
 
 #: What two adapters of the same module agree in.
-Key = tuple[tuple[Row, ...], tuple[int, ...], int | None, bool, Side, Side, int]
+Key = tuple[str, tuple[Row, ...], tuple[int, ...], int | None, Side, Side, int]
 
 _KEPT: Final = 1000
 _made: Final[dict[Key, "tuple[ValidModule, list[Need]]"]] = {}
@@ -51,15 +51,24 @@ def adapter(t: FuncType, lower: Side, lift: Side, entering: int = 1) -> Adapter:
     """What joins the two sides for a closed function type that is valid for their options.
     `entering` tells how many instances are entered when the caller calls: none if the callee's is
     the caller's or one around it (definitions.py, `entering_set`)."""
+    return _adapter("halves" if t.is_async else "call", t, lower, lift, entering)
+
+
+def element_copier(t: Prim | Defined, writer: Side, reader: Side) -> Adapter:
+    """What copies elements of a stream or a future from the writer's memory to the reader's. Its
+    export `copy` takes both addresses, which must be checked, and the number of elements."""
+    return _adapter("copy", FuncType((("element", t),), None), writer, reader, 0)
+
+
+def _adapter(what: str, t: FuncType, lower: Side, lift: Side, entering: int) -> Adapter:
     structure = Structure(t)
-    key = (
-        structure.rows, structure.params, structure.result, t.is_async, lower, lift, entering
-    )  # fmt: skip
+    key = what, structure.rows, structure.params, structure.result, lower, lift, entering
     found = _made.get(key)
     if found is None:
         if len(_made) >= _KEPT:
             _made.clear()
-        found = _made[key] = _Builder(t, structure, lower, lift, entering).build()
+        builder = _Builder(t, structure, lower, lift, entering)
+        found = _made.setdefault(key, builder.build(what))
     valid, needs = found
     return Adapter(key, valid, [_typed(need, structure) for need in needs])
 
@@ -95,15 +104,21 @@ class _Builder:
         self.params: Final = [closed(p) for _, p in t.params]
         self.result: Final = None if t.result is None else closed(t.result)
 
-    def build(self) -> tuple[ValidModule, list[Need]]:
+    def build(self, what: str) -> tuple[ValidModule, list[Need]]:
         """The module and its imports."""
         self.there.way.need_memories()
-        if self.t.is_async:
-            self._async_parts()
-        else:
+        if what == "call":
             t = flatten_functype(self.t, self.lower.ptr, "lower")
             self._export("call", t, self._call)
+        elif what == "halves":
+            self._halves()
+        else:
+            self._export("copy", CoreFuncType((self.lower.ptr, self.lift.ptr, I32), ()), self._copy)
         return validate(self.unit.finish()), self.imports.needs
+
+    def _copy(self, f: Function) -> None:
+        f.write("$p0 $p1 $p2")
+        self.there.elements(f, self.params[0])
 
     def _export(self, name: str, t: CoreFuncType, write: Callable[[Function], None]) -> None:
         params = [(f"p{i}", p) for i, p in enumerate(t.params)]
@@ -165,7 +180,7 @@ class _Builder:
 
     # --- the parts of a call whose tasks others schedule -----------------------------------------
 
-    def _async_parts(self) -> None:
+    def _halves(self) -> None:
         most = MAX_FLAT_ASYNC_PARAMS if self.lower.is_async else MAX_FLAT_PARAMS
         given = self._flat(self.params, self.lower, most)
         made = self._flat(self.params, self.lift, MAX_FLAT_PARAMS)

@@ -2,6 +2,7 @@
 "Flat Lifting", "Flat Lowering"): lift and lower at once, value by value."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, final
 
 from wadjet.canon.adapters.assemble import Function
@@ -167,7 +168,8 @@ class Copier:
         s, d = self.way.s, self.way.d
         f.write(f"${src.pointer} {s}.const {src.offset} {s}.add")
         f.write(f"${dst.pointer} {d}.const {dst.offset} {d}.add")
-        f.write(f"i32.const {length} call {self._elements(t)}")
+        f.write(f"i32.const {length}")
+        self.elements(f, t)
 
     # --- variants --------------------------------------------------------------------------------
 
@@ -236,31 +238,33 @@ class Copier:
                 {d}.const 0 i32.const 0 i32.const {alignment(element, self._d)}
                 $count i32.const {new_size} i32.mul i32.const {Reason.LIST_BOUNDS}
                 call {way.allocate()} =d""")
-            if self._plain(element):
-                to_bytes = "i64.extend_i32_u" if s == d == "i64" else ""
-                f.write(f"$d $s $count i32.const {size} i32.mul {to_bytes}")
-                f.write(f"memory.copy {way.dst} {way.src}")
-            else:
-                f.write(f"$s $d $count call {self._elements(element)}")
+            f.write("$s $d $count")
+            self.elements(f, element)
             f.write(f"$d $count {to_length}")
 
         params = [("s", self._s), ("n", self._s)]
         return self._function("list", t, params, (self._d, self._d), write)
 
-    def _elements(self, t: Type) -> str:
-        """The function [source, destination, count i32] -> [] that copies elements."""
-        way, s, d = self.way, self.way.s, self.way.d
-
-        def write(f: Function) -> None:
-            f.write("block @done loop @next $n i32.eqz br_if @done")
-            self.copy(f, t, InMemory(way.src, "s"), InMemory(way.dst, "d"))
-            f.write(f"""
-                $s {s}.const {elem_size(t, self._s)} {s}.add =s
-                $d {d}.const {elem_size(t, self._d)} {d}.add =d
-                $n i32.const 1 i32.sub =n br @next end end""")
-
+    def elements(self, f: Function, t: Type) -> None:
+        """Copy as many values as the i32 on the stack says, from the address below the address
+        below it."""
+        write = self._write_bytes if self._plain(t) else self._write_elements
         params = [("s", self._s), ("d", self._d), ("n", I32)]
-        return self._function("elements", t, params, (), write)
+        f.write(f"call {self._function('elements', t, params, (), partial(write, t))}")
+
+    def _write_bytes(self, t: Type, f: Function) -> None:
+        to_bytes = "i64.extend_i32_u" if self._s is self._d is I64 else ""
+        f.write(f"$d $s $n i32.const {elem_size(t, I32)} i32.mul {to_bytes}")
+        f.write(f"memory.copy {self.way.dst} {self.way.src}")
+
+    def _write_elements(self, t: Type, f: Function) -> None:
+        way, s, d = self.way, self.way.s, self.way.d
+        f.write("block @done loop @next $n i32.eqz br_if @done")
+        self.copy(f, t, InMemory(way.src, "s"), InMemory(way.dst, "d"))
+        f.write(f"""
+            $s {s}.const {elem_size(t, self._s)} {s}.add =s
+            $d {d}.const {elem_size(t, self._d)} {d}.add =d
+            $n i32.const 1 i32.sub =n br @next end end""")
 
     def _function(
         self, name: str, t: Type, params: list[tuple[str, NumType]], results: tuple[NumType, ...],
