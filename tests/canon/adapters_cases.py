@@ -271,7 +271,7 @@ def link(t: FuncType, lower: Side, lift: Side, tier: str, entering: int = 1) -> 
                 return flags.setdefault(key, Global(GlobalType(I64, True), 7))
             case "trap":
                 return stop
-            case "enter" | "exit":
+            case "enter" | "exit" | "leave":
                 return lambda: hooks.append(need.kind)
             case "memory" | "realloc" | "callee" | "post-return":
                 return export(sides[str(need.side)], need.kind)

@@ -129,6 +129,9 @@ def test_hooks_surround_calls_that_lend() -> None:
     linked = link(FuncType((("a", lend),), None), PLAIN, PLAIN, "interpreter")
     linked.call(5)
     assert linked.hooks == ["enter", "exit"]
+    linked = link(FuncType((), None), PLAIN, Side(task=True), "interpreter")
+    linked.call()
+    assert linked.hooks == ["enter", "exit", "leave"]
     own = Defined(Own(resource))
     linked = link(FuncType((("a", own),), own), PLAIN, PLAIN, "interpreter")
     assert linked.call(5) == [handle(0)]

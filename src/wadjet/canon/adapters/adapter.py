@@ -130,8 +130,9 @@ class _Builder:
     def _call(self, f: Function) -> None:
         there = self.there
         lends = any(isinstance(p, Defined) and p.borrows for p in self.params)
+        has_task = lends or self.lift.task
         self._check_flags(f)
-        if lends:
+        if has_task:
             f.write(f"call {self.imports.hook('enter')}")
         saved = there.way.clear_context(f, "lift")
         given = _named(self._flat(self.params, self.lower, MAX_FLAT_PARAMS))
@@ -139,11 +140,13 @@ class _Builder:
         core = flatten_functype(self.t, self.lift.ptr, "lift")
         returned = [(f.fresh(t), t) for t in core.results]
         self._run(f, there.way, "callee", core, arguments, returned)
-        if lends:
+        if has_task:
             f.write(f"call {self.imports.hook('exit')}")
         results = self._return(f, returned, MAX_FLAT_RESULTS, len(given))
         if self.lift.post_return:
             self._post_return(f, there.way, returned)
+        if self.lift.task:
+            f.write(f"call {self.imports.hook('leave')}")
         there.way.restore_context(f, saved)
         for i in range(self.entering):
             flags = self.imports.flags("lift", i)

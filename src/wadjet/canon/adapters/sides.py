@@ -22,7 +22,8 @@ MAY_LEAVE: Final = 2
 class Side:
     """The canonical options of one side. Of the type of its memory, the addresses, the size of
     pages and whether it is shared matter. `context` says how many context slots of the instance
-    are globals, which every call into it begins with anew."""
+    are globals, which every call into it begins with anew; `task` whether the callee may ask for
+    the task that it is part of, even if nothing is lent to it."""
 
     memory: MemoryType | None = None
     encoding: Encoding = "utf8"
@@ -31,6 +32,7 @@ class Side:
     is_async: bool = False
     callback: bool = False
     context: int = 0
+    task: bool = False
 
     @property
     def ptr(self) -> NumType:
@@ -47,8 +49,10 @@ class Need:
               or, with `index`, another instance that is entered together with the callee's
     context   a context slot of the thread that runs in an instance, a mutable i64
     trap      a function that never returns: [i32] -> [], given a code of `REASONS`
-    enter     [] -> []: before parameters that lend handles are lifted
-    exit      [] -> []: when such a call has returned, before its results are lifted
+    enter     [] -> []: a task begins; before parameters are lifted, if handles are lent or the
+              callee may ask for it
+    exit      [] -> []: when the callee of such a task has returned, before its results are lifted
+    leave     [] -> []: the end of a task that the callee may ask for, after post-return
     own, borrow, stream, future, error-context
               [i32] -> [i32]: lifts a handle of this `type` from `side`, lowers it to the other
     """
@@ -84,7 +88,7 @@ class Imports:
         return self.func("realloc", side, FuncType((ptr,) * 4, (ptr,)))
 
     def hook(self, kind: str) -> str:
-        """The host's `enter` or `exit`."""
+        """The host's `enter`, `exit` or `leave`."""
         name = f"host.{kind}"
         if self._new(name, Need(kind)):
             self._unit.import_func(name, (), ())
