@@ -134,9 +134,9 @@ def test_environment_is_inherited_by_name_only(
     [("1", 1), ("64KiB", 1 << 16), ("64 mib", 64 << 20), ("2G", 2 << 30), ("1TB", 1 << 40)],
 )
 def test_sizes(word: str, size: int) -> None:
-    from wadjet.cli.run_ import _size
+    from wadjet.cli.grants import size as read
 
-    assert _size(word) == size
+    assert read(word) == size
 
 
 def test_memory_limit(program: Path, capfd: pytest.CaptureFixture[str]) -> None:

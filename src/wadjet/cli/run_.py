@@ -1,13 +1,11 @@
 """`wadjet run`: a program with what it is granted, and nothing else."""
 
-import os
-import re
 import sys
-from argparse import REMAINDER, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping, Sequence
+from argparse import REMAINDER, ArgumentParser, Namespace
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import wadjet
 from wadjet.base.errors import (
@@ -16,61 +14,44 @@ from wadjet.base.errors import (
 from wadjet.cli.common import (
     BAD_USAGE, Command, Failure, add_features, add_tier, chosen_features, explain, settle,
 )  # fmt: skip
+from wadjet.cli.grants import add_grants, granted, natural, seconds, size
 from wadjet.core.types import F32, F64, I32, I64, FuncType, ValType
-from wadjet.wasi import INHERIT, Wasi
-from wadjet.wasi.run import Program
+from wadjet.wasi import Wasi
+from wadjet.wasi.run import Program, load
+
+if TYPE_CHECKING:
+    from wadjet.api.component import Component
 
 TRAPPED: Final = 134
 OUT_OF_TIME: Final = 124
-_SIZE: Final = re.compile(r"(\d+) *(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
-_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--dir",
-        metavar="HOST[::GUEST]",
-        action="append",
-        default=[],
-        type=_directory,
-        help="let the program use this directory, under the name GUEST (repeatable)",
-    )
-    parser.add_argument(
-        "--env",
-        metavar="K=V",
-        action="append",
-        default=[],
-        help="set an environment variable; K alone passes on the one of this process (repeatable)",
-    )
+    add_grants(parser)
     parser.add_argument(
         "--invoke", metavar="NAME", help="call this export with the arguments, print its results"
     )
     add_tier(parser)
-    parser.add_argument("--fuel", metavar="N", type=_natural, help="stop after so much work")
-    parser.add_argument("--timeout", metavar="S", type=_seconds, help="stop after so many seconds")
+    parser.add_argument("--fuel", metavar="N", type=natural, help="stop after so much work")
+    parser.add_argument("--timeout", metavar="S", type=seconds, help="stop after so many seconds")
     parser.add_argument(
-        "--max-memory", metavar="BYTES", type=_size, help="most memory it may have, such as 64MiB"
+        "--max-memory", metavar="BYTES", type=size, help="most memory it may have, such as 64MiB"
     )
     add_features(parser, "default")
-    parser.add_argument("file", metavar="FILE", help="a module, binary or text")
+    parser.add_argument("file", metavar="FILE", help="a module or component, binary or text")
     parser.add_argument("args", metavar="ARG", nargs=REMAINDER, help="what the program is given")
 
 
 def _run(args: Namespace) -> int:
-    module = _load(args)
-    grants = Wasi(
-        [Path(args.file).name, *([] if args.invoke else args.args)],
-        _environment(args.env),
-        dict(args.dir),
-        stdin=INHERIT,
-        stdout=INHERIT,
-        stderr=INHERIT,
-    )
+    program = _load(args)
+    grants = granted(args, [Path(args.file).name, *([] if args.invoke else args.args)])
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
     try:
-        with Program(module, grants, limits=limits, tier=args.tier) as program:
+        if not isinstance(program, wadjet.Module):
+            return _status(_run_component(args, program, grants, limits))
+        with Program(program, grants, limits=limits, tier=args.tier) as running:
             settle()
-            return _status(_start(args, module, program))
+            return _status(_start(args, program, running))
     except Exit as end:
         return _status(end.code)
     except Timeout as error:
@@ -90,13 +71,33 @@ def _status(code: int) -> int:
     return code & 0xFF or (1 if code else 0)
 
 
-def _load(args: Namespace) -> wadjet.Module:
+def _load(args: Namespace) -> "wadjet.Module | Component":
     try:
-        return wadjet.Module.from_file(args.file, features=chosen_features(args), lazy=True)
+        return load(args.file, chosen_features(args))
     except (Malformed, Invalid) as error:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:
         raise Failure(f"{args.file}: {error.strerror or error}") from None
+
+
+def _run_component(
+    args: Namespace, component: "Component", grants: Wasi, limits: wadjet.Limits
+) -> int:
+    """Run the command that a component is, or call what was asked for; the exit status."""
+    from wadjet.wasi.command import ComponentProgram
+
+    with ComponentProgram(component, grants, limits=limits, tier=args.tier) as command:
+        settle()
+        if args.invoke is not None:
+            from wadjet.cli.invoke import invoke
+
+            return invoke(args, component, command)
+        if not command.is_command:
+            names = ", ".join(item.name for item in component.exports) or "nothing"
+            raise Failure(
+                f"{args.file}: nothing to run: no wasi:cli/run among its exports: {names}"
+            )
+        return command.start()
 
 
 def _start(args: Namespace, module: wadjet.Module, program: Program) -> int:
@@ -155,52 +156,10 @@ def _show(result: Any) -> None:
         print(value)
 
 
-def _environment(words: Sequence[str]) -> Mapping[str, str]:
-    found = {}
-    for word in words:
-        name, given, value = word.partition("=")
-        if not name:
-            raise Failure(f"--env: {word!r} names no variable", BAD_USAGE)
-        if given:
-            found[name] = value
-        elif name in os.environ:
-            found[name] = os.environ[name]
-    return found
-
-
-def _directory(word: str) -> tuple[str, str]:
-    host, _, guest = word.partition("::")
-    if not Path(host).is_dir():
-        raise ArgumentTypeError(f"{host} is no directory")
-    return guest or host, host
-
-
-def _natural(word: str) -> int:
-    if not word.isdecimal():
-        raise ArgumentTypeError(f"{word!r} is no number")
-    return int(word)
-
-
-def _seconds(word: str) -> float:
-    try:
-        seconds = float(word.removesuffix("s"))
-    except ValueError:
-        raise ArgumentTypeError(f"{word!r} is no number of seconds") from None
-    if not 0 <= seconds < 1e9:
-        raise ArgumentTypeError(f"{word} seconds cannot be waited for")
-    return seconds
-
-
-def _size(word: str) -> int:
-    match = _SIZE.fullmatch(word)
-    if match is None:
-        raise ArgumentTypeError(f"{word!r} is no size; 1000000, 64MiB and 2G are")
-    return int(match[1]) << _UNITS.get((match[2] or "").upper(), 0)
-
-
 COMMAND = Command(
     "run",
-    "Run a program: a module that speaks WASI 0.1, in binary or in text.\n\n"
+    "Run a program: a module that speaks WASI 0.1, or a component that speaks 0.2 or 0.3,\n"
+    "in binary or in text.\n\n"
     "What follows FILE is for the program. It may use its standard streams and what is\n"
     "granted here, nothing else. The status is the program's own; 134 if it trapped, 124\n"
     "if its time was up.",

@@ -1,6 +1,7 @@
 """Run a program that speaks WASI, and tell how it ended."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,10 +22,19 @@ from wadjet.wasi.p1.functions import P1, Unstable
 from wadjet.wasi.world import Wasi
 
 if TYPE_CHECKING:
+    from wadjet.api.component import Component
     from wadjet.wasi.threads import Threads
 
-#: A program: a module, the path of a file, or the bytes of a binary.
-Executable: TypeAlias = Module | str | os.PathLike[str] | bytes | bytearray | memoryview
+#: A program: a module or component, the path of a file, or the bytes of a binary.
+Executable: TypeAlias = (
+    "Module | Component | str | os.PathLike[str] | bytes | bytearray | memoryview"
+)
+
+
+#: How a component begins: the version and layer tell it from a module.
+COMPONENT_HEADER: Final = b"\0asm\x0d\0\x01\0"
+#: … and in text, after blanks and comments.
+_COMPONENT_TEXT: Final = re.compile(rb"(?:\s|;;[^\n]*\n|\(;.*?;\))*\(\s*component\b", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +157,16 @@ class Program(AbstractContextManager["Program"]):
 
 
 def run_command(
-    module: Module, wasi: Wasi, limits: Limits | None = None, tier: str = "auto"
+    program: "Module | Component", wasi: Wasi, limits: Limits | None = None, tier: str = "auto"
 ) -> int:
     """Run a command to its end; its exit status. Raises what the guest ends with otherwise."""
-    with Program(module, wasi, limits=limits, tier=tier) as program:
-        return program.start()
+    if isinstance(program, Module):
+        with Program(program, wasi, limits=limits, tier=tier) as running:
+            return running.start()
+    from wadjet.wasi.command import ComponentProgram
+
+    with ComponentProgram(program, wasi, limits=limits, tier=tier) as component:
+        return component.start()
 
 
 def run(
@@ -174,7 +189,7 @@ def run(
         result = wadjet.run("app.wasm", ["-v"], stdin=b"…", dirs={"/data": "data"})
         result.returncode, result.stdout
 
-    `program` is a path, the bytes of a binary, or a `Module`. `args` follow the program's name,
+    `program` is a path, the bytes of a binary, a `Module` or a `Component`. `args` follow its name,
     which is `name` or taken from the path. The standard streams and `dirs` take what `Wasi` takes
     for them, but without anything given, the input is empty and the outputs are captured. Or give
     a whole `wasi`; then nothing else of what it says. `features` are those that the program may
@@ -197,21 +212,37 @@ def run(
         )
     elif args or any(each is not None for each in (name, stdin, stdout, stderr, dirs, env)):
         raise TypeError("`wasi` says all of args, name, streams, dirs and env: give one or those")
-    module = _module(program, features)
-    code = run_command(module, wasi, limits, "auto" if tier is None else tier)
+    code = run_command(load(program, features), wasi, limits, "auto" if tier is None else tier)
     return Result(code, out.data, err.data)
 
 
-def _module(program: Executable, features: Features | str | None) -> Module:
-    if isinstance(program, Module):
+def load(program: Executable, features: Features | str | None = None) -> "Module | Component":
+    """The module or the component that a file or binary is. Raises Malformed, Invalid, OSError."""
+    if not isinstance(program, str | os.PathLike | bytes | bytearray | memoryview):
         if features is not None:
             raise TypeError("a `Module` has its features already")
         return program
     if features is None or isinstance(features, str):
         features = parse_features(features or "")
     if isinstance(program, bytes | bytearray | memoryview):
-        return Module(program, features=features, lazy=True)
-    return Module.from_file(program, features=features, lazy=True)
+        data = bytes(program)
+        if data[:8] != COMPONENT_HEADER:
+            return Module(data, features=features, lazy=True)
+        from wadjet.api.component import Component
+
+        return Component(data)
+    if not is_component_file(program):
+        return Module.from_file(program, features=features, lazy=True)
+    from wadjet.api.component import Component
+
+    return Component.from_file(program)
+
+
+def is_component_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a component, in binary or in text."""
+    with Path(path).open("rb") as file:
+        head = file.read(4096)
+    return head[:8] == COMPONENT_HEADER or _COMPONENT_TEXT.match(head) is not None
 
 
 def _name(program: Executable) -> str:

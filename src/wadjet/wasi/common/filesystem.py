@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -64,7 +65,7 @@ class MetadataHashValue:
     upper: int
 
 
-class DescriptorBase:
+class DescriptorBase(ABC):
     """`descriptor`: a handle, and what this descriptor may do with it (`flags`)."""
 
     #: an edition's own value for each type of file
@@ -75,9 +76,9 @@ class DescriptorBase:
         self.handle: Final = handle
         self.flags: Final = flags
 
+    @abstractmethod
     def refusal(self, code: Code) -> object:
         """An edition's own error code."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """The guest is done with it."""

@@ -1,4 +1,4 @@
-"""`wasi:filesystem` 0.2."""
+"""`wasi:filesystem` 0.2: descriptors, their streams, what was preopened."""
 
 from typing import Final, final
 

@@ -1,5 +1,6 @@
 """`wasi:io` 0.2: errors, pollables, and streams of bytes that never wait unless asked to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, final
 
@@ -131,24 +132,24 @@ def failed(code: Code, cause: object = None) -> ResultError:
     return ResultError(case("last-operation-failed", Error(code, cause)))
 
 
-class InputStream:
+class InputStream(ABC):
     """`input-stream`. A kind of stream says how to `_take`, and how to wait."""
 
     #: what failures of this stream are marked with
     cause: object = None
 
+    @abstractmethod
     def _take(self, limit: int) -> bytes | None:
         """At most so many bytes; none at the end, None if nothing has come yet."""
-        raise NotImplementedError
 
     def _is_ready(self) -> bool:
         """Whether `_take` would not say None."""
         return True
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> None:  # noqa: B027 (most never have to)
         """Return when there may be something."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most hold nothing to give back)
         """The guest is done with it."""
 
     def _read(self, limit: int) -> bytes | None:
@@ -201,7 +202,7 @@ class InputStream:
         return When(self._is_ready, self._wait)
 
 
-class OutputStream:
+class OutputStream(ABC):
     """`output-stream`. A kind of stream says how much it has room for, how to `_put`, and how to
     wait for room."""
 
@@ -216,17 +217,17 @@ class OutputStream:
         """How many bytes would be taken now. 0 also as long as a flush is not over."""
         return CHUNK
 
+    @abstractmethod
     def _put(self, data: bytes) -> None:
         """Take all of it."""
-        raise NotImplementedError
 
-    def _flush(self) -> None:
+    def _flush(self) -> None:  # noqa: B027 (most keep nothing back)
         """Begin to pass on what was kept back; `_room` is 0 until that is done."""
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> None:  # noqa: B027 (most never have to)
         """Return when there may be room."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most hold nothing to give back)
         """The guest is done with it."""
 
     def check_write(self) -> int:

@@ -1,4 +1,4 @@
-"""`wasi:sockets/ip-name-lookup` 0.2."""
+"""`wasi:sockets/ip-name-lookup` 0.2: names to addresses."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`wasi:filesystem` 0.3."""
+"""`wasi:filesystem` 0.3: descriptors, their streams, what was preopened."""
 
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Final, final

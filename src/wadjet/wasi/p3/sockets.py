@@ -1,10 +1,10 @@
-"""`wasi:sockets` 0.3."""
+"""`wasi:sockets` 0.3: TCP, UDP and names."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
-from wadjet.wasi.common.forms import Err, Member, Variant, answering, answers, case
+from wadjet.wasi.common.forms import Err, Member, ResultError, Variant, answering, answers, case
 from wadjet.wasi.common.inet import (
     of_family, of_socket_address, to_ip_address, to_socket_address,
 )  # fmt: skip
@@ -16,6 +16,8 @@ from wadjet.wasi.host.tcp import State, Tcp
 from wadjet.wasi.host.udp import Udp
 from wadjet.wasi.host.waiting import ready
 from wadjet.wasi.p3.streams import CHUNK, Outcome, Source, begin, drain, refused, release
+
+E = TypeVar("E", Tcp, Udp)
 
 _CODES: Final = {
     Code.ACCESS: "access-denied",
@@ -124,6 +126,14 @@ class _Socket:
         self.endpoint.set_send_buffer(value)
 
 
+def _made(kind: type[E], network: Network, family: object) -> E:
+    """A new endpoint."""
+    try:
+        return kind(network, of_family(family))
+    except (HostError, OSError) as error:
+        raise ResultError(error_code(code_of(error))) from None
+
+
 class TcpSocket(_Socket):
     """`tcp-socket`. The sockets that one guest may create are of a class derived from this."""
 
@@ -137,10 +147,9 @@ class TcpSocket(_Socket):
         self._receiving = False
 
     @classmethod
-    @answers
     def create(cls, address_family: object) -> "TcpSocket":
         """A new socket."""
-        return cls(Tcp(cls.network, of_family(address_family)))
+        return cls(_made(Tcp, cls.network, address_family))
 
     @answering
     async def connect(self, remote_address: object) -> None:
@@ -273,10 +282,9 @@ class UdpSocket(_Socket):
         self._udp: Final = endpoint
 
     @classmethod
-    @answers
     def create(cls, address_family: object) -> "UdpSocket":
         """A new socket."""
-        return cls(Udp(cls.network, of_family(address_family)))
+        return cls(_made(Udp, cls.network, address_family))
 
     @answers
     def connect(self, remote_address: object) -> None:
