@@ -1,15 +1,22 @@
 """What values pass through: the memory, the allocator and the handles of one canonical definition
 (CanonicalABI.md, "Lifting and Lowering Context")."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.base.errors import Exhaustion
+from wadjet.canon.strings import MAX_BYTES
 from wadjet.canon.resources import (
     ResourceHandle, RuntimeResource, rep_of_borrow, rep_of_own, to_host,
 )  # fmt: skip
+from wadjet.canon.ends import FutureEnd, StreamEnd, future_of, stream_of
+from wadjet.canon.streams import CopyEnd, Future, Stream, View
+from wadjet.canon.values import ErrorContext
 from wadjet.canon.traps import LIST_BOUNDS, REALLOC_ALIGN, REALLOC_BOUNDS, UNALIGNED, trap
-from wadjet.component.types import Resource
+from wadjet.component.closed import closed
+from wadjet.component.types import Defined, Resource
+from wadjet.component.types import Future as FutureShape
+from wadjet.component.types import Stream as StreamShape
 from wadjet.engine.runtime.memory import Memory
 
 if TYPE_CHECKING:
@@ -17,8 +24,6 @@ if TYPE_CHECKING:
     from wadjet.canon.tasks import Task
     from wadjet.canon.waitables import Subtask
 
-#: The most bytes that a list may have.
-MAX_BYTES: Final = (1 << 28) - 1
 #: Bytes of strings and lists that may be read for one call. Lists may overlap, so that a small
 #: memory can describe any amount.
 FUEL: Final = 1 << 30
@@ -31,7 +36,7 @@ class Context:
 
     __slots__ = (
         "fuel", "handles", "inst", "lender", "mask", "memory", "realloc", "resources", "tag",
-        "task",
+        "task", "view",
     )  # fmt: skip
 
     def __init__(
@@ -39,13 +44,14 @@ class Context:
         inst: "ComponentInstance",
         memory: Memory | None,
         realloc: Callable[..., int] | None,
-        resources: Mapping[Resource, RuntimeResource],
+        view: "ComponentInstance",
         address_bytes: int = 4,
     ) -> None:
-        """`resources` are what the types that are read and written mean by resources."""
+        """`view` is an instance of the component whose types are read and written."""
         self.inst: Final = inst
         self.handles: Final = inst.handles
-        self.resources: Final = resources
+        self.view: Final = view
+        self.resources: Final = view.resources
         self.memory: Final[Memory] = memory  # type: ignore[assignment]  # valid: none is used
         self.realloc: Final = realloc
         self.tag: Final = 1 << 8 * address_bytes - 1
@@ -134,6 +140,45 @@ class Context:
     def _handle(self, index: int, type_: RuntimeResource) -> ResourceHandle:
         return self.inst.resource(index, type_)
 
+    def lift_stream(self, index: int, t: Defined) -> Stream:
+        """Take the readable end of a stream from the guest."""
+        shared = self._lift_end(index, t).shared
+        assert isinstance(shared, Stream)
+        return shared
+
+    def lift_future(self, index: int, t: Defined) -> Future:
+        """Take the readable end of a future from the guest."""
+        shared = self._lift_end(index, t).shared
+        assert isinstance(shared, Future)
+        return shared
+
+    def _lift_end(self, index: int, t: Defined) -> CopyEnd:
+        noun = "stream" if isinstance(t.shape, StreamShape) else "future"
+        end = self.inst.end(index, noun, self.view.key(t), readable=True)
+        end.check_idle("lift")
+        if end.set is not None:
+            trap(f"cannot lift {noun} while it's in a waitable set")
+        self.handles.remove(index)
+        return end
+
+    def lower_stream(self, shared: Stream, t: Defined) -> int:
+        """Give the readable end of a stream to the guest."""
+        return self.handles.add(CopyEnd(shared, True))
+
+    def lower_future(self, shared: Future, t: Defined) -> int:
+        """Give the readable end of a future to the guest."""
+        return self.handles.add(CopyEnd(shared, True))
+
+    def lift_error_context(self, index: int) -> ErrorContext:
+        """An error context, of which the guest keeps its own."""
+        return self.inst.error_context(index)
+
+    def lower_error_context(self, context: ErrorContext) -> int:
+        """Give an error context to the guest."""
+        if not isinstance(context, ErrorContext):
+            raise TypeError(f"an ErrorContext is wanted, not {type(context).__name__}")
+        return self.handles.add(context)
+
     # --- handles in the hands of the host ---------------------------------------------------------
 
     def lift_own_to_host(self, index: int, resource: Resource) -> Any:
@@ -147,6 +192,29 @@ class Context:
     def lower_own_of_host(self, value: Any, resource: Resource) -> int:
         """A resource that the host gives to the guest."""
         return self.lower_own(rep_of_own(self.resources[resource], value), resource)
+
+    def lift_stream_to_host(self, index: int, t: Defined) -> Any:
+        """What the host gets of a stream."""
+        end = StreamEnd(self.lift_stream(index, t), self._seen(t))
+        return self.inst.scheduler.host.reader(end)
+
+    def lift_future_to_host(self, index: int, t: Defined) -> Any:
+        """What the host gets of a future."""
+        end = FutureEnd(self.lift_future(index, t), self._seen(t))
+        return self.inst.scheduler.host.future(end)
+
+    def lower_stream_of_host(self, value: Any, t: Defined) -> int:
+        """Give the guest a stream of what the host offers."""
+        return self.lower_stream(stream_of(value, self._seen(t), self.view.key(t)), t)
+
+    def lower_future_of_host(self, value: Any, t: Defined) -> int:
+        """Give the guest a future of what the host offers."""
+        return self.lower_future(future_of(value, self._seen(t), self.view.key(t)), t)
+
+    def _seen(self, t: Defined) -> View:
+        assert isinstance(t.shape, StreamShape | FutureShape)
+        element = t.shape.element
+        return View(self.view, None if element is None else closed(element))
 
     def lower_borrow_of_host(self, value: Any, resource: Resource) -> int:
         """A resource that the host lends to the guest."""

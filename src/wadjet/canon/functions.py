@@ -84,7 +84,7 @@ class Lifted:
         """A context for values whose types are those of `view`'s component."""
         realloc = None if self.realloc is None else self.realloc.entry
         size = self.options.ptr.size
-        return Context(self.inst, self.memory, realloc, view.resources, size)
+        return Context(self.inst, self.memory, realloc, view, size)
 
     def passage(self, program: "Program", type_: FuncType, view: ComponentInstance) -> Passage:
         """How values of the host get in and out, as a type of `view`'s component has them."""

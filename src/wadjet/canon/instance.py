@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.canon.resources import ResourceHandle, RuntimeResource
+from wadjet.canon.streams import CopyEnd
 from wadjet.canon.table import Table
 from wadjet.canon.traps import CANNOT_ENTER, CANNOT_LEAVE, trap
-from wadjet.component.types import Resource
+from wadjet.canon.values import ErrorContext
+from wadjet.component.types import (
+    Borrow, Defined, Enum, Flags, List, Own, Record, Resource, ResourceType, Result, Variant, parts,
+)  # fmt: skip
 from wadjet.core.types import I32, GlobalType
 from wadjet.engine.contract.layout import CELL, octets
 from wadjet.engine.runtime.global_ import Global
@@ -34,7 +38,7 @@ class ComponentInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_entering", "backpressure", "cell", "exclusive", "exports", "flags",
+        "__weakref__", "_entering", "_keys", "backpressure", "cell", "exclusive", "exports", "flags",
         "handles", "lexical", "parent", "program", "resources", "scheduler", "spaces", "threads",
         "waiting_to_enter",
     )  # fmt: skip
@@ -62,6 +66,7 @@ class ComponentInstance:
         #: its index spaces, by sort
         self.spaces: Final[dict[str, list[Any]]] = {}
         self.exports: Final[dict[str, Any]] = {}
+        self._keys: Final[dict[Defined, int]] = {}
         self._entering: Final[dict[ComponentInstance | None, Cells]] = {}
 
     # --- entering and leaving ---------------------------------------------------------------------
@@ -123,6 +128,51 @@ class ComponentInstance:
                 f"but found a {same}{other.describe}"
             )
         return found
+
+    def end(self, index: int, noun: str, key: int, *, readable: bool) -> CopyEnd:
+        """The end of a stream or future of this type."""
+        found = self.handles.get(index)
+        if not isinstance(found, CopyEnd) or found.shared.noun != noun:
+            trap(f"handle index {index} is not a {noun}")
+        if found.readable != readable:
+            trap(f"handle index {index} is the other end of a {noun}")
+        if found.shared.key != key:
+            trap(f"handle index {index} is a {noun} of another type")
+        return found
+
+    def error_context(self, index: int) -> ErrorContext:
+        """An error context."""
+        found = self.handles.get(index)
+        if not isinstance(found, ErrorContext):
+            trap(f"handle index {index} is not an error context")
+        return found
+
+    def key(self, t: Defined) -> int:
+        """A number for a type of its component, the same for types that are equal."""
+        found = self._keys.get(t)
+        if found is None:
+            found = self._keys[t] = self.scheduler.key(self._form(t))
+        return found
+
+    def _form(self, t: Defined) -> object:
+        """What two types have in common if and only if they are equal."""
+        shape = t.shape
+        if isinstance(shape, Own | Borrow):
+            assert isinstance(shape.resource, ResourceType)
+            return type(shape), id(self.resources[shape.resource.resource])
+        inner = tuple([self.key(p) if isinstance(p, Defined) else p for p in parts(shape)])
+        match shape:
+            case Record(fields):
+                return Record, tuple([label for label, _ in fields]), inner
+            case Variant(cases):
+                return Variant, tuple([(label, part is None) for label, part in cases]), inner
+            case Enum(labels) | Flags(labels):
+                return type(shape), labels
+            case List(_, length):
+                return List, length, inner
+            case Result(ok, error):
+                return Result, ok is None, error is None, inner
+        return type(shape), inner
 
     def drop(self, index: int, type_: RuntimeResource) -> None:
         """`resource.drop`."""

@@ -167,7 +167,7 @@ class Builder:
             self.inst,
             self.pick("core memory", options.memory),
             None if realloc is None else realloc.entry,
-            view.resources,
+            view,
             options.ptr.size,
         )
 

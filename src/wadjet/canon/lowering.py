@@ -275,6 +275,20 @@ class Lowering:
         loop = "for e in v:"
         return [*before, loop, *[f"    {line}" for line in body], f"    p += {size}"]
 
+    def range_storer(self, element: Type) -> str:
+        """The function `(cx, v, p)` that stores elements where there is room for them."""
+        codec = self.codec
+        name = codec.made.get(("store range", element))
+        if name is None:
+            name = codec.made["store range", element] = codec.fresh("put")
+            size = elem_size(element, codec.ptr)
+            view = self._bytes_of(element)
+            lines = self._loop(element, size)
+            if view is not None:
+                lines = [f"d = {view}", "cx.memory.view[p : p + len(d)] = d"]
+            codec.define(name, "cx, v, p", lines)
+        return name
+
     def map_storer(self, t: Defined) -> str:
         """The function `(cx, v) -> (p, length)` of a map."""
         codec = self.codec

@@ -321,7 +321,7 @@ class Task:
 class Scheduler:
     """The threads of one store. `current` is the one that runs."""
 
-    __slots__ = ("calls", "closed", "current", "host", "shims", "store", "waiting")
+    __slots__ = ("_keys", "calls", "closed", "current", "host", "shims", "store", "waiting")
 
     def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
         self.store: Final = store
@@ -332,6 +332,11 @@ class Scheduler:
         #: calls of the host that are not over: what ends each with an error
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
         self.closed = False
+        self._keys: Final[dict[object, int]] = {}
+
+    def key(self, form: object) -> int:
+        """A number for what may be compared."""
+        return self._keys.setdefault(form, len(self._keys))
 
     def scratch(self, inst: ComponentInstance) -> Thread | None:
         """The thread in which an allocator runs; None where nobody would ask for it."""
