@@ -15,6 +15,7 @@ from wadjet.component.types import (
     Defined, Enum, Flags, FuncType, Future, List, Map, Option, Own, Prim, Record, Resource,
     ResourceType, Result, Stream, Tuple, Variant,
 )  # fmt: skip
+from wadjet.core.features import DEFAULT
 from wadjet.core.text import parse
 from wadjet.core.types import I32, I64, GlobalType, Limits, MemoryType
 from wadjet.core.validate import validate
@@ -175,7 +176,7 @@ class Cases:
         return Guest(memory, side.ptr, side.encoding, 1024 + self.rng.randrange(64))
 
 
-def guest_module(ptr: str, core: Any, pages: int = PAGES) -> str:
+def guest_module(ptr: str, core: Any, memory: str) -> str:
     """A core module with memory, a bump allocator, and a function that notes what it is given in
     a memory of its own, and returns what stands there behind it."""
     params, results = core.params, core.results
@@ -187,7 +188,7 @@ def guest_module(ptr: str, core: Any, pages: int = PAGES) -> str:
     )
     taken, given = (" ".join(map(repr, ts)) for ts in (params, results))
     return f"""(module
-      (memory (export "memory") {ptr} {pages}) (memory (export "notes") 1)
+      (memory (export "memory") {ptr} {memory}) (memory (export "notes") 1)
       (global $top (export "top") (mut {ptr}) ({ptr}.const 0))
       (func (export "realloc") (param $old {ptr}) (param $size {ptr}) (param $align {ptr})
           (param $new {ptr}) (result {ptr}) (local $at {ptr})
@@ -233,7 +234,14 @@ class Linked:
 
 def instance_of(store: Store, side: Side, core: Any, tier: str, pages: int = PAGES) -> Instance:
     """The instance of a guest."""
-    valid = validate(parse(guest_module(side.ptr.name, core, pages)))
+    t = side.memory
+    memory = f"{pages}"
+    if t is not None and t.page_log2 == 0:
+        memory = f"{pages << 16} (pagesize 1)"
+    elif t is not None and t.shared:
+        memory = f"{pages} {t.limits.max} shared"
+    features = DEFAULT | {"custom-page-sizes"}
+    valid = validate(parse(guest_module(side.ptr.name, core, memory), features), features)
     return instantiate(store, compile_module(valid, tier), [])
 
 

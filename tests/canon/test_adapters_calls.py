@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.canon.adapters_cases import Cases, Linked, export, instance_of, link, put
+from tests.canon.adapters_cases import Cases, Linked, check, export, instance_of, link, put
 from tests.canon.adapters_reference import Lowering, align_to, handle, lift_values, load
 from wadjet.base.errors import Trap
 from wadjet.canon.adapters import Need, Side, adapter, element_copier
@@ -23,7 +23,7 @@ from wadjet.component.types import (
 )  # fmt: skip
 from wadjet.core.text import parse
 from wadjet.core.types import FuncType as CoreFuncType
-from wadjet.core.types import I64, GlobalType, I32, Limits, MemoryType
+from wadjet.core.types import I64, GlobalType, I32, Limits, MemoryType, NumType
 from wadjet.core.validate import validate
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instantiate import instantiate
@@ -255,3 +255,19 @@ def test_elements_of_streams(seed: int) -> None:
     joined = instantiate(store, code, [given(need) for need in made.needs])
     joined.func(made.valid.module.exports[0].index).call_raw([begin, to, 3])
     assert export(sides["lift"], "memory").view == reader.memory
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("addr", [I32, I64])
+@pytest.mark.parametrize("shared", [False, True])
+def test_memories_of_all_kinds(tier: str, addr: NumType, shared: bool) -> None:
+    small = Side(MemoryType(Limits(0, None, addr), page_log2=0), "utf16", True)
+    other = Side(MemoryType(Limits(1, 9 if shared else None, addr), shared), "utf8", True)
+    cases = Cases(3)
+    t = FuncType((("a", STRING), ("b", Defined(List(U32)))), STRING)
+    for lower, lift in ((small, other), (other, small)):
+        linked = link(t, lower, lift, tier)
+        check(cases, t, lower, lift, linked)
+        export(linked.lower, "memory").view[64:68] = b"abcd"
+        with pytest.raises(Trap, match="list content"):
+            linked.call(64, 1, (3 << 16) - 4, 2, 64)

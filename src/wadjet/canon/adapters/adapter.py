@@ -23,6 +23,7 @@ from wadjet.component.abi import (
 )  # fmt: skip
 from wadjet.component.closed import closed
 from wadjet.component.types import Defined, FuncType, Prim, Tuple
+from wadjet.core.features import DEFAULT
 from wadjet.core.types import I32, NumType, ValType
 from wadjet.core.types import FuncType as CoreFuncType
 from wadjet.core.validate import ValidModule, validate
@@ -30,6 +31,8 @@ from wadjet.core.validate import ValidModule, validate
 #: What two adapters of the same module agree in.
 Key = tuple[str, tuple[Row, ...], tuple[int, ...], int | None, Side, Side, int]
 
+#: What memories may need.
+_FEATURES: Final = DEFAULT | {"custom-page-sizes"}
 _KEPT: Final = 1000
 _made: Final[dict[Key, "tuple[ValidModule, list[Need]]"]] = {}
 
@@ -114,7 +117,7 @@ class _Builder:
             self._halves()
         else:
             self._export("copy", CoreFuncType((self.lower.ptr, self.lift.ptr, I32), ()), self._copy)
-        return validate(self.unit.finish()), self.imports.needs
+        return validate(self.unit.finish(), _FEATURES), self.imports.needs
 
     def _copy(self, f: Function) -> None:
         f.write("$p0 $p1 $p2")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, final
 
 from wadjet.core.body import Body, Catch, MemArg
-from wadjet.core.module import Code, Export, Import, Module
+from wadjet.core.module import Code, Export, Import, Module, Names
 from wadjet.core.opcodes import BY_NAME, Op, Row
 from wadjet.core.types import (
     ExternType, FuncType, FuncUse, GlobalType, MemoryType, RecType, SubType, ValType, num_type,
@@ -171,7 +171,7 @@ class Unit:
         return name
 
     def export(self, name: str) -> None:
-        """Export a function under its name."""
+        """Export a function that is defined here, under its name."""
         self.module.exports.append(Export(name, "func", self._defined[name]))
 
     def callee(self, body: Body, name: str) -> int:
@@ -190,7 +190,9 @@ class Unit:
         for body, at, index in self._calls:
             body.imms[at] = imported - 1 - index
         for export in self.module.exports:
-            export.index = imported - 1 - export.index if export.index < 0 else export.index
+            export.index = imported - 1 - export.index
+        indices = [(i if i >= 0 else imported - 1 - i, name) for name, i in self._defined.items()]
+        self.module.names = Names(funcs=dict(sorted(indices)))
         return self.module
 
     def _import(self, name: str, t: ExternType) -> None:
