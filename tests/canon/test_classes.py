@@ -21,6 +21,7 @@ TEXT = """
   (import "c:d/other" (instance
     (alias outer 1 $point (type $p))
     (export "point" (type (eq $p)))
+    (export "pt" (type (eq $p)))
     (type $q (record (field "x" u32) (field "y-pos" u32)))
     (export "pixel" (type (eq $q)))
     (type $e (enum "import" "red-ish"))
@@ -35,7 +36,7 @@ def _shape() -> ComponentShape:
 
 
 def _types(shape: ComponentShape) -> dict[tuple[str, str], Defined]:
-    return {(module.partition("/")[2], label): t for module, label, t in named_types(shape)}
+    return {(module.partition("/")[2], label): t for _, module, label, t in named_types(shape)}
 
 
 def test_names() -> None:
@@ -56,6 +57,7 @@ def test_what_is_used_elsewhere_has_one_class() -> None:
     types, classes = _types(shape), Classes(shape)
     point, _ = classes.record(types["shapes@1.0.0", "point"])
     assert classes.record(types["other", "point"])[0] is point
+    assert classes.record(types["other", "pt"])[0] is point
     pixel, _ = classes.record(types["other", "pixel"])
     assert pixel is not point
     assert pixel.__name__ == "Pixel"
@@ -64,5 +66,5 @@ def test_what_is_used_elsewhere_has_one_class() -> None:
 def test_classes_that_exist_are_taken() -> None:
     shape = _shape()
     mine: Any = type("Point", (), {"__match_args__": ("x", "y_pos")})
-    classes = Classes(shape, {("a:b/shapes@1.0.0", "Point"): mine})
+    classes = Classes(shape, {("imports", "a:b/shapes@1.0.0", "Point"): mine})
     assert classes.record(_types(shape)["shapes@1.0.0", "point"])[0] is mine

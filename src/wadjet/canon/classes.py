@@ -26,23 +26,26 @@ _Number = int
 class Classes:
     """Classes by type; each is made when it is first asked for.
 
-    `given` are classes that exist already, by the full name of the interface ("" for the component
-    itself) and the Python name of the type.
+    `given` are classes that exist already, by where they are: "imports" or "exports", the full name
+    of the interface ("" for the component itself) and the Python name of the type.
     """
 
-    __slots__ = ("_by_type", "_given", "_made", "_names", "_numbers")
+    __slots__ = ("_by_shape", "_by_type", "_given", "_made", "_names", "_numbers")
 
     def __init__(
-        self, shape: ComponentShape, given: Mapping[tuple[str, str], type] | None = None
+        self, shape: ComponentShape, given: Mapping[tuple[str, str, str], type] | None = None
     ) -> None:
         self._given: Final = {} if given is None else given
-        #: where a type is named: interface and label
-        self._names: Final[dict[Defined, tuple[str, str]]] = {}
+        #: where a type is named: side of the component, interface and label
+        self._names: Final[dict[Defined, tuple[str, str, str]]] = {}
+        #: the first of the names of one definition, which share its shape
+        self._by_shape: Final[dict[int, Defined]] = {}
         self._by_type: Final[dict[Defined, Any]] = {}
         self._made: Final[dict[tuple[str, _Number], Any]] = {}
         self._numbers: Final = _Numbers()
-        for module, label, t in named_types(shape):
-            self._names.setdefault(t, (module, label))
+        for side, module, label, t in named_types(shape):
+            self._names.setdefault(t, (side, module, label))
+            self._by_shape.setdefault(id(t.shape), t)
 
     def record(self, t: Defined) -> tuple[type[values.Record], tuple[str, ...]]:
         """The class of a record and the names of its fields, in order."""
@@ -71,15 +74,21 @@ class Classes:
             found = self._class(t)
         return found
 
+    def given(self, side: str, module: str, name: str) -> type | None:
+        """The class that was given for a type of this name, if one was."""
+        return self._given.get((side, module, name))
+
     def _class(self, t: Defined) -> Any:
         found = self._by_type.get(t)
         if found is None:
-            module, label = self._names.get(t) or ("", type(t.shape).__name__.lower())
+            first = self._by_shape.get(id(t.shape), t)
+            nameless = "", "", type(t.shape).__name__.lower()
+            side, module, label = self._names.get(first, nameless)
             key = label, self._numbers.of(t)
             found = self._made.get(key)
             if found is None:
                 name = pascal(label)
-                found = self._given.get((module, name)) or _make(t.shape, name, module)
+                found = self.given(side, module, name) or _make(t.shape, name, module)
                 self._made[key] = found
             self._by_type[t] = found
         return found
@@ -100,11 +109,12 @@ def _make(shape: Shape, name: str, module: str) -> type:
     return values.flags(name, [upper(label) for label in shape.labels], module=module)
 
 
-def named_types(shape: ComponentShape) -> Iterator[tuple[str, str, Defined]]:
-    """The types that a component imports and exports, those of its interfaces included: the name
-    of the interface, or "", the type's own and the type. What is imported comes first."""
-    for externs in (shape.imports, shape.exports):
-        yield from _named("", externs)
+def named_types(shape: ComponentShape) -> Iterator[tuple[str, str, str, Defined]]:
+    """The types that a component imports and exports, those of its interfaces included: the side,
+    the name of the interface or "", the type's own name, and the type. Imports come first."""
+    for side, externs in (("imports", shape.imports), ("exports", shape.exports)):
+        for module, name, t in _named("", externs):
+            yield side, module, name, t
 
 
 def _named(module: str, externs: Mapping[str, Extern]) -> Iterator[tuple[str, str, Defined]]:

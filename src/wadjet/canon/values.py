@@ -23,7 +23,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from itertools import starmap
 from operator import attrgetter
-from typing import Any, Final, Generic, NoReturn, TypeVar, final
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar, final
 
 from wadjet.base.errors import Error
 
@@ -134,7 +134,7 @@ class Record(_Frozen):
     """The base of all records. `__match_args__` are their fields, in order."""
 
     __slots__ = ()
-    __match_args__: tuple[str, ...] = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
     _values: Any  # an object → the value of its one field, or a tuple of those of all
     _draft: type
 
@@ -212,7 +212,7 @@ class Variant(_Frozen):
     from it. Cases with a payload have it as their `value`."""
 
     __slots__ = ()
-    __match_args__: tuple[str, ...] = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
     #: the classes of the cases, in order
     _cases: "tuple[type[Variant], ...]" = ()
 

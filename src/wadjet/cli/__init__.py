@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "objdump": "show what is in a module",
     "strip": "remove custom sections",
     "component": "components and WIT: look at them, make them",
+    "bindgen": "make a typed Python module of a world",
     "wast": "run .wast scripts and count",
     "doctor": "tell what this machine supports",
 }

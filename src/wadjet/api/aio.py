@@ -1,0 +1,323 @@
+"""Components and asyncio: functions that are awaited, streams that are iterated, futures.
+
+Guests and the event loop take turns in one thread. Whenever something that a guest waits for is
+over, `AsyncHost.pump` lets the guest's threads run until all of them wait again. A guest that is
+called from a running loop waits in that loop. One that is called from anywhere else waits in a loop
+of its own, which runs for as long as somebody waits.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+
+from wadjet.base.errors import Error
+from wadjet.canon.host import Done, Host
+
+if TYPE_CHECKING:
+    from wadjet.api.component_host import LazyHost
+    from wadjet.canon.root import Func
+    from wadjet.canon.streams import FutureEnd, StreamEnd
+    from wadjet.canon.tasks import Scheduler
+
+_T = TypeVar("_T")
+#: how many steps guests take before the loop has its turn
+_STEPS: Final = 256
+#: how many elements are read at a time where nobody says
+_CHUNK: Final = 65536
+
+
+@final
+class AsyncHost(Host):
+    """Waits for awaitables with asyncio."""
+
+    def __init__(self, owner: "LazyHost") -> None:
+        self._owner: Final = owner
+        self._own: asyncio.AbstractEventLoop | None = None
+        self._waiting: Final[set[asyncio.Task[None]]] = set()
+        self._pumping = False
+
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        """Wait here and now. Where a loop runs already, another thread waits in one of its own."""
+        if _running() is None:
+            return self._loop().run_until_complete(_await(awaitable))
+        result: list[Any] = []
+
+        def wait() -> None:
+            try:
+                result.append(asyncio.run(_await(awaitable)))
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
+                result.extend((None, error))
+
+        thread = Thread(target=wait)
+        thread.start()
+        thread.join()
+        if len(result) > 1:
+            raise result[1]
+        return result[0]
+
+    def start(self, awaitable: Awaitable[Any], done: Done) -> Callable[[], object]:
+        """Begin to wait."""
+        task = self._loop().create_task(self._wait_for(awaitable, done))
+        self._waiting.add(task)
+        task.add_done_callback(self._over)
+        return task.cancel
+
+    async def _wait_for(self, awaitable: Awaitable[Any], done: Done) -> None:
+        try:
+            value = await awaitable
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the guest's call ends with it
+            done(None, error)
+        else:
+            done(value, None)
+
+    def _over(self, task: "asyncio.Task[None]") -> None:
+        self._waiting.discard(task)
+        if task.get_loop() is not self._own:
+            self.pump()
+
+    def wait(self) -> bool:
+        """Wait until something is over, where no loop runs."""
+        mine = [task for task in self._waiting if task.get_loop() is self._own]
+        if not mine or self._own is None:
+            if self._waiting:
+                raise Error("a call that waits was made while an event loop runs: await it instead")
+            return False
+        self._own.run_until_complete(asyncio.wait(mine, return_when=asyncio.FIRST_COMPLETED))
+        return True
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        running = _running()
+        if running is not None:
+            return running
+        if self._own is None:
+            self._own = asyncio.new_event_loop()
+        return self._own
+
+    @property
+    def scheduler(self) -> "Scheduler | None":
+        """What runs the guests, once there are any."""
+        return self._owner.scheduler
+
+    def pump(self) -> None:
+        """Let guests run until all of them wait; with turns for the loop in between."""
+        scheduler = self.scheduler
+        if self._pumping or scheduler is None:
+            return
+        self._pumping = True
+        try:
+            for _ in range(_STEPS):
+                if not scheduler.tick():
+                    return
+        finally:
+            self._pumping = False
+        asyncio.get_running_loop().call_soon(self.pump)
+
+    def close(self) -> None:
+        """Stop all that waits."""
+        for task in list(self._waiting):
+            task.cancel()
+        if self._own is not None and not self._own.is_closed():
+            mine = [task for task in self._waiting if task.get_loop() is self._own]
+            if mine:
+                self._own.run_until_complete(asyncio.wait(mine))
+            self._own.close()
+
+    def coroutine(self, func: "Func", results: str) -> Callable[..., Any]:
+        """The coroutine function for a guest's function. Cancelling the coroutine asks the guest to
+        stop, and waits until it has."""
+
+        async def call(*args: Any, **named: Any) -> Any:
+            if named:
+                args = call.__signature__.bind(*args, **named).args  # type: ignore[attr-defined]  # set by who names it
+            ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+            def done(value: Any, error: BaseException | None) -> None:
+                if ended.done():
+                    return
+                if error is None:
+                    ended.set_result(value)
+                else:
+                    ended.set_exception(error)
+
+            running = func.start(args, done, results)
+            self.pump()
+            try:
+                return await asyncio.shield(ended)
+            except asyncio.CancelledError:
+                running.cancel()
+                self.pump()
+                await asyncio.wait([ended])
+                ended.exception()
+                raise
+
+        return call
+
+    def reader(self, end: "StreamEnd") -> "StreamReader[Any]":
+        """What Python gets of a stream."""
+        return StreamReader(self, end)
+
+    def future(self, end: "FutureEnd") -> "FutureReader[Any]":
+        """What Python gets of a future."""
+        return FutureReader(self, end)
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+async def _await(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable
+
+
+async def _answer(host: AsyncHost, begin: Callable[[Done], object]) -> Any:
+    """Wait for what calls back with two arguments; both of them."""
+    ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(first: Any, second: Any) -> None:
+        if not ended.done():
+            ended.set_result((first, second))
+
+    begin(done)
+    host.pump()
+    return await ended
+
+
+def _answer_now(host: AsyncHost, begin: Callable[[Done], object]) -> Any:
+    """The same, blocking."""
+    ended: list[Any] = []
+    begin(lambda first, second: ended.append((first, second)))
+    assert host.scheduler is not None, "who has a stream has a guest"
+    host.scheduler.run(lambda: bool(ended))
+    return ended[0]
+
+
+@final
+class StreamReader(Generic[_T]):
+    """The readable end of a stream, of which parts come as lists, arrays or, of bytes, `bytes`.
+
+        async for chunk in stream: ...
+        data = await stream.read(1024)       # empty: the stream has ended
+        for chunk in stream: ...             # blocking
+
+    It may be given to a guest instead, as an argument or a result.
+    """
+
+    __slots__ = ("__weakref__", "_finished", "_host", "end")
+
+    def __init__(self, host: AsyncHost, end: "StreamEnd") -> None:
+        self._host: Final = host
+        #: the guest's side of it
+        self.end: Final = end
+        self._finished = False
+
+    async def read(self, count: int = _CHUNK) -> _T:
+        """Up to so many elements, as soon as there are any; none when the stream has ended."""
+        if self._finished:
+            return self._nothing()
+        chunk, self._finished = await _answer(self._host, lambda done: self.end.read(count, done))
+        return chunk  # type: ignore[no-any-return]
+
+    def _nothing(self) -> _T:
+        empty: _T = self.end.empty
+        return empty
+
+    def __aiter__(self) -> AsyncIterator[_T]:
+        return self
+
+    async def __anext__(self) -> _T:
+        chunk = await self.read()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    def __iter__(self) -> Iterator[_T]:
+        while not self._finished:
+            begin = lambda done: self.end.read(_CHUNK, done)  # noqa: E731
+            chunk, self._finished = _answer_now(self._host, begin)
+            if chunk:
+                yield chunk
+
+    def close(self) -> None:
+        """Read no more: the writer is told."""
+        self._finished = True
+        self.end.drop()
+
+
+@final
+class FutureReader(Generic[_T]):
+    """The readable end of a future: `await` it, or `get` it, once."""
+
+    __slots__ = ("__weakref__", "_host", "end")
+
+    def __init__(self, host: AsyncHost, end: "FutureEnd") -> None:
+        self._host: Final = host
+        #: the guest's side of it
+        self.end: Final = end
+
+    def __await__(self) -> Generator[Any, None, _T]:
+        value, dropped = yield from _answer(self._host, self.end.read).__await__()
+        return self._value(value, dropped)
+
+    def get(self) -> _T:
+        """The value, blocking."""
+        return self._value(*_answer_now(self._host, self.end.read))
+
+    def _value(self, value: _T, dropped: bool) -> _T:
+        if dropped:
+            raise Error("the future was dropped before it had a value")
+        return value
+
+    def close(self) -> None:
+        """Do without it: the writer is told."""
+        self.end.drop()
+
+
+@final
+class StreamWriter(Generic[_T]):
+    """A stream that Python writes: give it to a guest as an argument or a result.
+
+    writer = StreamWriter()
+    task = asyncio.create_task(guest.consume(writer))
+    await writer.write(b"…")
+    writer.close()
+    """
+
+    def __init__(self) -> None:
+        self._parts: Final[asyncio.Queue[_T | None]] = asyncio.Queue(1)
+        self._closed = False
+
+    async def write(self, part: _T) -> None:
+        """Write a part (as its reader gets it), as soon as what was written before is read.
+
+        Raises BrokenPipeError when nobody reads any more.
+        """
+        if self._closed:
+            raise BrokenPipeError("the stream is closed")
+        await self._parts.put(part)
+
+    async def close(self) -> None:
+        """End the stream, when all is read."""
+        if not self._closed:
+            self._closed = True
+            await self._parts.put(None)
+
+    def __aiter__(self) -> AsyncIterator[_T]:
+        return self
+
+    async def __anext__(self) -> _T:
+        part = await self._parts.get()
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+    async def aclose(self) -> None:
+        """Nobody reads any more."""
+        self._closed = True
+        while not self._parts.empty():
+            self._parts.get_nowait()
