@@ -97,8 +97,21 @@ class FarTable:
         return self._address + number * FAR
 
 
+class Linkable(ABC):
+    """Code that can be put into place. `size` is what it takes in memory."""
+
+    size: int
+
+    @abstractmethod
+    def link(
+        self, view: memoryview, base: int, around: Surroundings
+    ) -> "tuple[list[Symbol], bool]":
+        """Put it into `view`, which runs at `base`; its symbols, and whether it may be moved
+        together with its surroundings (else it holds addresses)."""
+
+
 @final
-class Object:
+class Object(Linkable):
     """A relocatable object. `size` is what it takes in memory, all sections one after the other;
     `machine` the number of its processor."""
 
@@ -147,8 +160,7 @@ class Object:
     def link(
         self, view: memoryview, base: int, around: Surroundings
     ) -> "tuple[list[Symbol], bool]":
-        """Put it into `view`, which runs at `base`; its symbols, and whether it may be moved
-        together with its surroundings (else it holds addresses)."""
+        """See `Linkable.link`."""
         for s, place in zip(self._sections, self._places):
             if s.exists and s.type != _SHT_NOBITS:
                 view[place : place + s.size] = self._image[s.offset : s.offset + s.size]
