@@ -12,6 +12,7 @@ import pytest
 from tests.engine.processes import run, succeeds
 from tests.engine.storm import storm
 from wadjet import Instance, Limits, Module, Timeout, Trap, Unlinkable
+from wadjet.engine.runtime.pages import let_go
 from wadjet.engine.tiers.native import native_machine
 
 GUEST = """
@@ -137,6 +138,7 @@ def test_everything_of_a_module_goes_when_nobody_has_it() -> None:
     del one
     gc.collect()
     assert [ref() for ref in gone] == [None] * 3
+    let_go()
     assert sum(size for _, size in machine.arena.used()) < sum(size for _, size in used)
     assert len(machine._free_regions) > regions
 

@@ -128,6 +128,7 @@ def test_without_room_for_guards_a_memory_asks_for_checks(monkeypatch: pytest.Mo
         return None if size > 1 << 28 else reserve(size)
 
     monkeypatch.setattr(module, "reserve", scarce)
+    monkeypatch.setattr(module, "pooled", lambda *_: None)
     memory = plain(3)
     assert not memory.guarded
     assert memory.grow(1) == 3
@@ -137,6 +138,7 @@ def test_without_room_for_guards_a_memory_asks_for_checks(monkeypatch: pytest.Mo
 
 def test_no_room_at_all_is_exhaustion_and_costs_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "reserve", lambda size: None)
+    monkeypatch.setattr(module, "pooled", lambda *_: None)
     budget = Budget(1 << 20)
     with pytest.raises(Exhaustion, match="out of memory"):
         Memory(MemoryType(Limits(1)), budget)

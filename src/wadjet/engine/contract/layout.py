@@ -51,6 +51,7 @@ class Struct:
             self.fields[key] = Field(key, type_, offset)
             offset += size
         self.size = (offset + 7) // 8 * 8
+        self._words = ctypes.c_uint64 * (self.size // 8)
 
     def __getitem__(self, name: str) -> int:
         """The offset of a member."""
@@ -60,6 +61,11 @@ class Struct:
         """The value of a member, unsigned, of the struct at this address."""
         field = self.fields[name]
         return _INTEGERS[field.type].from_address(address + field.offset).value
+
+    def fill(self, address: int, *values: int) -> None:
+        """Set all members, which must be words, of the struct at this address."""
+        assert WORD * len(values) == self.size, "one value for each member"
+        self._words.from_address(address)[:] = values
 
     def write(self, address: int, name: str, value: int) -> None:
         """Set a member of the struct at this address (the value is cut to the member's width)."""

@@ -31,20 +31,22 @@ class Limits:
                 raise ValueError(f"Limits.{name} must not be negative, got {value}")
 
 
+_lock: Final = new_lock()  # one for all: it is held for an addition
+
+
 @final
 class Budget:
     """Bytes that may be allocated: what the memories and tables of one store draw on."""
 
-    __slots__ = ("_lock", "limit", "used")
+    __slots__ = ("limit", "used")
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit: Final = limit
         self.used = 0
-        self._lock = new_lock()
 
     def take(self, count: int) -> bool:
         """Draw bytes; False, and nothing drawn, where that would exceed the limit."""
-        with self._lock:
+        with _lock:
             if self.limit is not None and self.used + count > self.limit:
                 return False
             self.used += count
@@ -52,5 +54,5 @@ class Budget:
 
     def give(self, count: int) -> None:
         """Return bytes drawn before."""
-        with self._lock:
+        with _lock:
             self.used -= count

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.func import Func, WasmFunc
     from wadjet.engine.runtime.instance import Instance
     from wadjet.engine.runtime.store import Store
+    from wadjet.engine.runtime.template import Template
 
 
 class ModuleCode(ABC):
@@ -34,6 +35,9 @@ class ModuleCode(ABC):
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
         #: whether it has continuations
         self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
+        #: whether it was instantiated before, and what instances begin with from the third on
+        self.again = False
+        self.template: Template | None = None
         #: whether references to its functions may go where no importer or handle shows them
         self.escapes: Final = _escapes(valid)
 
@@ -52,6 +56,10 @@ class ModuleCode(ABC):
     def attach(self, instance: "Instance") -> None:
         """Fill what of the instance belongs to the tier: `code` of its VMFuncs. Called once, when
         all else is in place but the segments have not run."""
+
+    def attach_alike(self, instance: "Instance") -> None:
+        """The same for an instance that was made after the pattern of one that was attached."""
+        self.attach(instance)
 
     @abstractmethod
     def call(self, instance: "Instance", func_index: int, args: Sequence[int]) -> list[int]:

@@ -15,6 +15,9 @@ from wadjet.engine.runtime.instance import Instance
 def evaluate(body: Body, instance: Instance) -> int:
     """The raw value of a valid constant expression in an instance whose functions exist and
     whose globals exist as far as the expression names them."""
+    special = _SPECIAL.get(body.ops[0])
+    if special is not None and len(body) == 2:
+        return special(body.imms[0], instance)
     stack: list[int] = []
     for op, imm in zip(body.ops[:-1], body.imms):
         special = _SPECIAL.get(op)

@@ -2,7 +2,8 @@
 
 from typing import Final, final
 
-from wadjet.core.types import V128, GlobalType, NumType, RefType
+from wadjet.core.types import V128, GlobalType, NumType
+from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import CELL, Block, octets
 from wadjet.engine.gc.holders import Holder, register
 
@@ -15,16 +16,20 @@ class Global(Holder):
 
     __slots__ = ("__weakref__", "_cell", "_wide", "address", "type")
 
-    def __init__(self, type_: GlobalType, raw: int, cell: tuple[Block, int] | None = None) -> None:
-        """`cell` places it at an offset of a block that others own; else it gets its own."""
+    def __init__(
+        self, type_: GlobalType, raw: int | None, cell: tuple[Block, int] | None = None
+    ) -> None:
+        """`cell` places it at an offset of a block that others own; else it gets its own. Without
+        `raw`, the value stands there already."""
         block, offset = (Block(CELL), 0) if cell is None else cell
         self.type: Final = type_
         self.address: Final = block.address + offset
         narrow = isinstance(type_.value, NumType) and type_.value.size == 4
         self._wide: Final = type_.value is V128
         self._cell: Final = octets(self.address, CELL, block).cast("I" if narrow else "Q")
-        self.set_raw(raw)
-        if isinstance(type_.value, RefType):
+        if raw is not None:
+            self.set_raw(raw)
+        if is_traced(type_.value):
             register(self)
 
     def held(self) -> list[int]:

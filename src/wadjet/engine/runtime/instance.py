@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
+from wadjet.core.subtyping import close_global
 from wadjet.core.types import DefType
 from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import (
@@ -37,13 +38,20 @@ class Instance(Holder):
     """
 
     __slots__ = (
-        "__weakref__", "_block", "_entries", "_functions", "_kept", "_names", "code", "context",
-        "func_imports", "globals", "id", "layout", "memories", "module", "store", "tables",
-        "tags", "types", "unit", "valid", "vmfuncs",
+        "__weakref__", "_block", "_entries", "_functions", "_globals", "_kept", "_names", "_words",
+        "code", "context", "func_imports", "id", "layout", "memories", "module", "store",
+        "tables", "tags", "types", "unit", "valid", "vmfuncs",
     )  # fmt: skip
 
-    def __init__(self, store: "Store", code: ModuleCode, func_imports: list[Func]) -> None:
-        """Allocate the VMContext and the VMFuncs; everything else is added afterwards."""
+    def __init__(
+        self,
+        store: "Store",
+        code: ModuleCode,
+        func_imports: list[Func],
+        block: Block | None = None,
+    ) -> None:
+        """Allocate the VMContext and the VMFuncs behind it; everything else is added afterwards.
+        In a `block`, all that lies in it stands there already, globals included."""
         self.store = store
         #: replaced where it turns out to need other code (see `ModuleCode.let_pass`)
         self.code = code
@@ -54,23 +62,46 @@ class Instance(Holder):
         self.id: Final = next(_ids)
         self.memories: list[Memory] = []
         self.tables: list[Table] = []
-        self.globals: list[Global] = []
+        self._globals: list[Global] | None = [] if block is None else None
         self.tags: list[Tag] = []
         self.func_imports: Final = func_imports
-        self._block: Final = Block(self.layout.size)
+        self._block: Final = Block(self.size) if block is None else block
+        self._words: Final = self._block.words()
         self.context: Final = self._block.address
-        self._functions: Final = Block(VM_FUNC.size * len(self.module.funcs))
-        self.vmfuncs: Final = self._functions.words()
+        self._functions: Final = self.context + self.layout.size
+        self.vmfuncs: Final = self._words[self.layout.size // WORD : self.size // WORD]
         #: what holds the native copies of passive segments, by space and index
         self._kept: dict[tuple[str, int], Block | None] = {}
-        self._entries: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
+        self._entries: WeakValueDictionary[int, Callable[..., Any]] | None = None
         self._names: dict[int, str] | None = None
         #: whatever the tier keeps with an instance
         self.unit: object = None
-        VM_CONTEXT.write(self.context, "store", store.address)
-        VM_CONTEXT.write(self.context, "funcs", self._functions.address)
-        VM_CONTEXT.write(self.context, "instance", self.id)
+        self.set_word(VM_CONTEXT["store"], store.address)
+        self.set_word(VM_CONTEXT["funcs"], self._functions)
+        self.set_word(VM_CONTEXT["instance"], self.id)
         store.adopt(self.context, self)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the VMContext and the VMFuncs together."""
+        return self.layout.size + VM_FUNC.size * len(self.module.funcs)
+
+    @property
+    def words(self) -> memoryview:
+        """The VMContext and the VMFuncs as 64-bit words."""
+        return self._words
+
+    def set_word(self, offset: int, word: int) -> None:
+        """Write a word of the VMContext."""
+        self._words[offset // WORD] = word
+
+    @property
+    def globals(self) -> list[Global]:
+        """Its globals."""
+        if self._globals is None:
+            types = [close_global(g.type, self.types) for g in self.module.globals]
+            self._globals = [Global(t, None, self.cell(k)) for k, t in enumerate(types)]
+        return self._globals
 
     def move(self, store: "Store") -> None:
         """Become part of another store (see `Store.absorb`)."""
@@ -94,12 +125,12 @@ class Instance(Holder):
         own = index - len(self.func_imports)
         if own < 0:
             return self.func_imports[index].address
-        return self._functions.address + own * VM_FUNC.size
+        return self._functions + own * VM_FUNC.size
 
     def func_addresses(self, indices: "Sequence[int]") -> "array[int]":
         """The VMFuncs of functions."""
         count = len(self.func_imports)
-        first, size = self._functions.address - count * VM_FUNC.size, VM_FUNC.size
+        first, size = self._functions - count * VM_FUNC.size, VM_FUNC.size
         addresses = [first + x * size for x in indices]
         if indices and min(indices) < count:
             addresses = [self.func_address(x) for x in indices]
@@ -111,11 +142,11 @@ class Instance(Holder):
         if own < 0:
             return self.func_imports[index]
         deftype = self.types[self.module.funcs[own]]
-        return WasmFunc(self, index, self._functions.address + own * VM_FUNC.size, deftype)
+        return WasmFunc(self, index, self._functions + own * VM_FUNC.size, deftype)
 
     def func_at(self, address: int) -> Func:
         """The own function whose VMFunc is at this address."""
-        own, rest = divmod(address - self._functions.address, VM_FUNC.size)
+        own, rest = divmod(address - self._functions, VM_FUNC.size)
         assert rest == 0, "an address within a VMFunc"
         return self.func(own + len(self.func_imports))
 
@@ -130,9 +161,12 @@ class Instance(Holder):
 
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """What Python calls for a function: one object as long as somebody holds it."""
-        found = self._entries.get(func.index)
+        entries = self._entries
+        if entries is None:
+            entries = self._entries = WeakValueDictionary()
+        found = entries.get(func.index)
         if found is None:
-            found = self._entries[func.index] = self.code.entry(func)
+            found = entries[func.index] = self.code.entry(func)
         return found
 
     def export(self, kind: str, index: int) -> Extern:

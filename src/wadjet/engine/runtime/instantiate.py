@@ -21,6 +21,7 @@ from wadjet.engine.runtime.instance import Extern, Instance
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.table import Table
+from wadjet.engine.runtime.template import template_of
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.values import to_raw
 
@@ -43,6 +44,8 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     store = store.current()
     store.settle(code.native)
     code.prepare(store)
+    if code.template is not None:
+        return code.template.make(store, code)
     module, types = code.valid.module, code.valid.types
     declared = [close_extern(i.type, types) for i in module.imports]
     given = [link(store, *each) for each in zip(module.imports, declared, imports, strict=True)]
@@ -56,7 +59,7 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     _fill_functions(instance)
     if code.escapes:
         store.pin(instance)
-    instance.globals += [e for e in given if isinstance(e, Global)]
+    instance.globals.extend([e for e in given if isinstance(e, Global)])
     _make_globals(instance)
     instance.tables += [e for e in given if isinstance(e, Table)]
     _make_tables(instance)
@@ -64,6 +67,9 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     code.attach(instance)
     _run_elems(instance)
     _run_datas(instance)
+    if code.again:
+        code.template = template_of(instance)
+    code.again = True
     return instance
 
 
@@ -211,8 +217,8 @@ def _run_datas(instance: Instance) -> None:
         else:
             assert data.offset is not None
             offset = evaluate(data.offset, instance)
-            memory = instance.memories[data.memory]
+            view = instance.memories[data.memory].view
             end = offset + len(data.data)
-            if end > memory.length:
+            if end > len(view):
                 raise failure(TrapCode.OUT_OF_BOUNDS_MEMORY)
-            memory.view[offset:end] = data.data
+            view[offset:end] = data.data

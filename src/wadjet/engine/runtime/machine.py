@@ -12,7 +12,7 @@ import time
 from bisect import bisect_right, insort
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
-from weakref import WeakSet, WeakValueDictionary, finalize, ref
+from weakref import WeakSet, WeakValueDictionary, ref
 
 from wadjet.base.errors import Exhaustion, Frame, Interrupted, Trap, WasmException
 from wadjet.engine.contract.layout import (
@@ -34,7 +34,7 @@ from wadjet.engine.runtime.libcalls import BODIES
 from wadjet.engine.runtime.image import Image
 from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
-from wadjet.engine.runtime.pages import reserve
+from wadjet.engine.runtime.pages import reserve, watch
 from wadjet.engine.runtime.signals import Handlers
 from wadjet.engine.runtime.stacks import Stacks, ranges
 from wadjet.engine.runtime.store import refuse, store_at
@@ -77,7 +77,9 @@ class Machine:
         self._region_count = 0
         self.tails_wanted = False
         self._codes: WeakSet[NativeCode] = WeakSet()
-        self._guarded: WeakSet[Memory] = WeakSet()
+        #: the bases of reservations in which faults are the guest's doing, and where that is noted
+        self._guarded: dict[int, int] = {}
+        watch(self._forget_region)
         self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
         #: where guest code lies, and the addresses of all images in order (of some that are gone,
         #: too)
@@ -179,11 +181,11 @@ class Machine:
             self.metronome.watch(instance.store)
 
     def guard(self, memory: "Memory") -> None:
-        """Faults inside this memory's reservation are the guest's doing from now on. Exhaustion
-        where there are too many memories."""
+        """Faults inside this memory's reservation are the guest's doing from now on, as long as it
+        is reserved. Exhaustion where there are too many memories."""
+        if memory.base in self._guarded:
+            return
         with self.lock:
-            if memory in self._guarded:
-                return
             if self._free_regions:
                 slot = self._free_regions.pop()
             elif self._region_count < _MOST_REGIONS:
@@ -191,18 +193,19 @@ class Machine:
                 self._region_count += 1
             else:
                 raise failure(TrapCode.OUT_OF_MEMORY, f"more than {_MOST_REGIONS} memories")
-            self._guarded.add(memory)
+            self._guarded[memory.base] = slot
             # the handler may look at any time: an end of 0 is behind no address
             store64(slot, memory.base)
             store64(slot + 8, memory.base + VM_MEMORY.read(memory.address, "reserved"))
             self._set("region_count", self._region_count)
-        finalize(memory, self._forget_region, slot).atexit = False
 
-    def _forget_region(self, slot: int) -> None:
+    def _forget_region(self, base: int) -> None:
         # no lock: this may be called anywhere, also while the lock is held
-        store64(slot + 8, 0)
-        store64(slot, 0)
-        self._free_regions.append(slot)
+        slot = self._guarded.pop(base, None)
+        if slot is not None:
+            store64(slot + 8, 0)
+            store64(slot, 0)
+            self._free_regions.append(slot)
 
     def new_image(
         self, owner: "ref[NativeCode]", count: int, room: int, home: Image | None = None

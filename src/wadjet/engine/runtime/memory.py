@@ -8,7 +8,7 @@ from wadjet.engine.contract.layout import VM_MEMORY, Block, octets
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.budget import Budget
 from wadjet.engine.runtime.locks import new_lock
-from wadjet.engine.runtime.pages import PAGE, Region, reserve
+from wadjet.engine.runtime.pages import PAGE, Origin, Region, pooled, reserve
 
 #: A 32-bit index plus a 32-bit static offset plus the widest access stays inside: such a memory
 #: needs no bounds checks, the hardware makes them.
@@ -29,12 +29,20 @@ class Memory:
     """
 
     __slots__ = (
-        "__weakref__", "_budget", "_declared", "_region", "_struct", "address", "base", "exported",
-        "guarded", "length", "page_log2", "shared", "view",
+        "__weakref__", "_budget", "_declared", "_exported", "_region", "_struct", "_view",
+        "address", "base", "guarded", "length", "page_log2", "shared",
     )  # fmt: skip
 
-    def __init__(self, type_: MemoryType, budget: Budget | None = None) -> None:
-        """Allocate the minimum; Exhaustion where the budget or the machine does not have it."""
+    def __init__(
+        self,
+        type_: MemoryType,
+        budget: Budget | None = None,
+        origin: Origin | None = None,
+        place: tuple[Block, int] | None = None,
+    ) -> None:
+        """Allocate the minimum; Exhaustion where the budget or the machine does not have it. An
+        `origin` is what it begins with; `place` is an offset in a block where its VMMemory may
+        be."""
         self._declared = type_
         self.page_log2: Final = type_.page_log2
         self.shared: Final = type_.shared
@@ -42,7 +50,7 @@ class Memory:
         self._budget = Budget() if budget is None else budget
         if length > _ceiling(type_) or not self._budget.take(length):
             raise failure(TrapCode.OUT_OF_MEMORY, f"a memory of {length} bytes is too large")
-        region = _reserve(type_, length)
+        region = _reserve(type_, length, origin)
         if region is None or not region.commit(length):
             self._budget.give(length)
             raise failure(TrapCode.OUT_OF_MEMORY, f"no room for a memory of {length} bytes")
@@ -53,12 +61,11 @@ class Memory:
         self.guarded: Final = (
             type_.limits.addr is I32 and region.size >= GUARDED_SIZE and type_.page_size % PAGE == 0
         )
-        self._struct: Final = Block(VM_MEMORY.size)
-        self.address: Final = self._struct.address
-        VM_MEMORY.write(self.address, "base", region.base)
-        VM_MEMORY.write(self.address, "length", length)
-        VM_MEMORY.write(self.address, "reserved", region.size)
-        self._expose()
+        self._struct, offset = (Block(VM_MEMORY.size), 0) if place is None else place
+        self.address: Final = self._struct.address + offset
+        VM_MEMORY.fill(self.address, region.base, length, region.size)
+        self._view: memoryview | None = None
+        self._exported: ctypes.py_object[memoryview] | None = None
 
     @property
     def type(self) -> MemoryType:
@@ -90,15 +97,26 @@ class Memory:
                 return self.grow(delta)
             self.length = length
             VM_MEMORY.write(self.address, "length", length)
-            self._expose()
+            self._view = None
             return old
 
-    def _expose(self) -> None:
-        #: The current bytes, writable. A view taken before the memory grew stays valid but
-        #: short; every view keeps the bytes alive.
-        self.view = octets(self.base, self.length, self._region)
-        #: the same, as C code reads it (see `wadjet.api.buffer`)
-        self.exported = ctypes.py_object(self.view)
+    @property
+    def view(self) -> memoryview:
+        """The current bytes, writable. A view taken before the memory grew stays valid but short;
+        every view keeps the bytes alive."""
+        view = self._view
+        if view is None:
+            view = octets(self.base, self.length, self._region)
+            self._exported = ctypes.py_object(view)
+            self._view = view
+        return view
+
+    @property
+    def exported(self) -> "ctypes.py_object[memoryview]":
+        """The same, as C code reads it (see `wadjet.api.buffer`)."""
+        while self._view is None or self._exported is None:
+            _ = self.view
+        return self._exported
 
     def __del__(self) -> None:
         if hasattr(self, "length"):
@@ -116,11 +134,11 @@ def _ceiling(type_: MemoryType) -> int:
     return most if declared is None else min(most, declared << type_.page_log2)
 
 
-def _reserve(type_: MemoryType, length: int) -> Region | None:
+def _reserve(type_: MemoryType, length: int, origin: Origin | None) -> Region | None:
     """Room for all growth, with guards where they can serve; less where there is no room."""
     if type_.limits.addr is I32 and type_.page_size % PAGE == 0:
-        region = reserve(GUARDED_SIZE)
-        if region is not None:
+        region = pooled(GUARDED_SIZE, length, origin)
+        if region is not None or origin is not None:
             return region
     size = max(_ceiling(type_), length)
     while (region := reserve(size)) is None and size > length:

@@ -2,17 +2,28 @@
 
 A `Region` is a reserved range of addresses of which only a prefix exists. Growing commits more of
 it and never moves it, so that generated code may keep the base for as long as it likes.
+
+A reservation that is given back is kept for the next who wants one of its size, up to a number of
+them: taking it is then no system call, giving it back is one. It may begin with an `Origin`: bytes
+that all who have it see at first, and each changes for itself. The system copies a page when it is
+first written to.
 """
 
 import ctypes
 import gc
 import mmap
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol, final
 
 #: Bytes in a page of the operating system (on Windows the granularity of reservations).
 PAGE: Final = mmap.ALLOCATIONGRANULARITY
+#: How many idle reservations of one size and origin are kept.
+IDLE: Final = 128
+#: Bytes that are cleared sooner than the system gives others.
+_FEW: Final = 4 * PAGE
 
 
 class _System(Protocol):
@@ -28,6 +39,15 @@ class _System(Protocol):
 
     def release(self, address: int, size: int) -> None:
         """Give a whole reservation back."""
+        ...
+
+    def renew(self, address: int, size: int, most: int) -> bool:
+        """Let the first `size` bytes be what they were at first, and leave no access to those
+        behind, up to `most`."""
+        ...
+
+    def show(self, address: int, size: int, file: int) -> bool:
+        """Let a file be what the first `size` bytes of a reservation are at first."""
         ...
 
 
@@ -49,6 +69,8 @@ class _Posix:
         self._mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         self._munmap = libc.munmap
         self._munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self._madvise = libc.madvise
+        self._madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
     def reserve(self, size: int) -> int | None:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | self._NORESERVE
@@ -60,6 +82,22 @@ class _Posix:
 
     def release(self, address: int, size: int) -> None:
         self._munmap(address, size)
+
+    def renew(self, address: int, size: int, most: int) -> bool:
+        if sys.platform != "linux":
+            return False  # elsewhere the advice does not bind
+        if self._madvise(address, most, mmap.MADV_DONTNEED):
+            return False
+        return most == size or not self._mprotect(address + size, most - size, 0)
+
+    def show(self, address: int, size: int, file: int) -> bool:
+        access = mmap.PROT_READ | mmap.PROT_WRITE
+        found = self._mmap(address, size, access, mmap.MAP_PRIVATE | _FIXED, file, 0)
+        return bool(found == address)
+
+
+#: MAP_FIXED, which Python does not name: the same wherever there is a memfd.
+_FIXED: Final = 0x10
 
 
 @final
@@ -93,6 +131,12 @@ class _Windows:
     def release(self, address: int, size: int) -> None:
         self._free(address, 0, self._RELEASE)
 
+    def renew(self, address: int, size: int, most: int) -> bool:
+        return False
+
+    def show(self, address: int, size: int, file: int) -> bool:
+        return False
+
 
 _SYSTEM: Final[_System] = _Windows() if sys.platform == "win32" else _Posix()
 
@@ -100,6 +144,89 @@ _SYSTEM: Final[_System] = _Windows() if sys.platform == "win32" else _Posix()
 def round_up(size: int) -> int:
     """The smallest whole number of pages that holds `size` bytes."""
     return (size + PAGE - 1) // PAGE * PAGE
+
+
+#: what is told of reservations before they go
+_watchers: Final[list[Callable[[int], None]]] = []
+
+
+def watch(watcher: Callable[[int], None]) -> None:
+    """Be told the base of every reservation before it goes."""
+    _watchers.append(watcher)
+
+
+def _release(
+    base: int,
+    size: int,
+    watchers: list[Callable[[int], None]] = _watchers,
+    release: Callable[[int, int], None] = _SYSTEM.release,
+) -> None:
+    for watcher in watchers:
+        watcher(base)
+    release(base, size)
+
+
+@final
+class Origin:
+    """What regions begin with: a file that lies in memory alone. `size` is a number of pages."""
+
+    __slots__ = ("_close", "_file", "idle", "size")
+
+    def __init__(self, content: memoryview) -> None:
+        """OSError where the system has no such files."""
+        assert len(content) % PAGE == 0, "whole pages"
+        self.size: Final = len(content)
+        self._close = os.close  # see `Region`
+        self._file: Final = os.memfd_create("wadjet", os.MFD_CLOEXEC)
+        self.idle: Final = _Idle(0)
+        os.truncate(self._file, self.size)
+        for start in range(0, self.size, PAGE):
+            page = bytes(content[start : start + PAGE])
+            if page != _ZEROS:  # what is not written takes no memory
+                os.pwrite(self._file, page, start)
+
+    def show(self, base: int) -> bool:
+        """Let a new reservation begin with it. False where the system refuses."""
+        return _SYSTEM.show(base, self.size, self._file)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._close(self._file)
+
+
+_ZEROS: Final = bytes(PAGE)
+
+
+@final
+class _Idle:
+    """Reservations of one size and origin that nobody uses: where they are."""
+
+    __slots__ = ("_clear", "_few", "_release", "_renew", "bases")
+
+    def __init__(self, few: int) -> None:
+        """Of so many bytes it costs less to clear them than to ask the system for new ones."""
+        self.bases: Final[list[tuple[int, int]]] = []
+        self._few: Final = few
+        # kept here because module globals may be gone when the interpreter shuts down
+        self._release = _release
+        self._renew = _SYSTEM.renew
+        self._clear = ctypes.memset
+
+    def take_back(self, base: int, size: int, first: int, committed: int) -> bool:
+        """Keep a reservation, as it was at first, for the next; whether that was possible."""
+        if len(self.bases) >= IDLE:
+            return False
+        if committed == first <= self._few:
+            self._clear(base, 0, first)
+        elif not self._renew(base, first, committed):
+            return False
+        self.bases.append((base, size))
+        return True
+
+    def __del__(self) -> None:
+        if _SYSTEM is not None:  # else all of the process goes
+            for base, size in self.bases:
+                self._release(base, size)
 
 
 @final
@@ -110,14 +237,17 @@ class Region:
     let them hold the region too.
     """
 
-    __slots__ = ("_release", "base", "committed", "size")
+    __slots__ = ("_first", "_idle", "_release", "base", "committed", "size")
 
-    def __init__(self, base: int, size: int) -> None:
+    def __init__(self, base: int, size: int, first: int = 0, idle: _Idle | None = None) -> None:
+        """`first` bytes are accessible from the beginning; `idle` may have it afterwards."""
         self.base: Final = base
         self.size: Final = size
-        self.committed = 0
+        self._first = first
+        self.committed = first
+        self._idle = idle
         # kept here because module globals may be gone when the interpreter shuts down
-        self._release: Callable[[int, int], None] = _SYSTEM.release
+        self._release: Callable[[int, int], None] = _release
 
     def commit(self, length: int) -> bool:
         """Make the first `length` bytes accessible. False where the system refuses."""
@@ -136,8 +266,23 @@ class Region:
         before it guards its end. False where the system refuses."""
         return _SYSTEM.commit(self.base + start, self.size - start)
 
+    def begin(self, origin: Origin) -> bool:
+        """Let a new region begin with these bytes, accessible. False where the system refuses."""
+        self.committed = origin.size if origin.show(self.base) else 0
+        return self.committed > 0
+
+    def share(self, idle: _Idle) -> None:
+        """Let others have the reservation afterwards, as it is now."""
+        self._first, self._idle = self.committed, idle
+
     def __del__(self) -> None:
-        self._release(self.base, self.size)
+        idle = self._idle
+        if idle is None or not idle.take_back(self.base, self.size, self._first, self.committed):
+            self._release(self.base, self.size)
+
+
+#: by size and number of accessible bytes: idle reservations that begin with nothing
+_idle: Final[dict[tuple[int, int], _Idle]] = {}
 
 
 def reserve(size: int) -> Region | None:
@@ -149,6 +294,31 @@ def reserve(size: int) -> Region | None:
     size = round_up(max(size, 1))
     base = _SYSTEM.reserve(size)
     if base is None:
-        gc.collect()
+        let_go()
         base = _SYSTEM.reserve(size)
     return None if base is None else Region(base, size)
+
+
+def pooled(size: int, first: int, origin: Origin | None = None) -> Region | None:
+    """A region of which the first bytes are accessible, when others like it are likely to be wanted
+    again. An `origin` tells how it begins; sizes are the same then each time."""
+    size, first = round_up(max(size, 1)), round_up(first)
+    if origin is None:
+        idle = _idle.get((size, first)) or _idle.setdefault((size, first), _Idle(_FEW))
+    else:
+        idle = origin.idle
+    with suppress(IndexError):
+        return Region(*idle.bases.pop(), first, idle)
+    fresh = reserve(size)
+    if fresh is None or (origin is not None and not fresh.begin(origin)) or not fresh.commit(first):
+        return None
+    fresh.share(idle)
+    return fresh
+
+
+def let_go() -> None:
+    """Give all idle reservations back, and those that only wait for the collector."""
+    gc.collect()
+    for idle in list(_idle.values()):
+        while idle.bases:
+            _release(*idle.bases.pop())

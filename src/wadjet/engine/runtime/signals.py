@@ -47,11 +47,17 @@ def _install(signal: int, handler: int, flags: int) -> None:
         raise OSError(ctypes.get_errno(), f"cannot handle signal {signal}")
 
 
+#: Every new instance looks: without giving up the GIL, so there is one place for the answer.
+_look: Final = ctypes.PyDLL(None).sigaction
+_look.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+_found: Final = _Action()
+_found_address: Final = ctypes.addressof(_found)
+
+
 def installed(signal: int) -> int:
     """The present handler of a signal, 0 for the default."""
-    old = _Action()
-    _libc.sigaction(signal, None, ctypes.byref(old))
-    return old.handler or 0
+    _look(signal, None, _found_address)
+    return _found.handler or 0
 
 
 @final

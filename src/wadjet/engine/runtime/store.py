@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.instance import Instance
 
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
+_NO_LIMITS: Final = Limits()
 #: numbers of host references, never used twice in the process so that stores can unite
 _handles: Final = itertools.count(1)
 _uniting: Final = new_lock()
@@ -74,7 +75,7 @@ class Store:
         #: whether its instances are machine code; None as long as there are none
         self._native: bool | None = None
         self._keeps = False
-        self.limits: Final = Limits() if limits is None else limits
+        self.limits: Final = _NO_LIMITS if limits is None else limits
         self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
@@ -91,7 +92,7 @@ class Store:
         self._pins: set[object] = set()
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
-        self._refs: WeakValueDictionary[int, Ref] = WeakValueDictionary()
+        self._refs: WeakValueDictionary[int, Ref] | None = None
         self._heap: ObjectHeap | None = None
         #: makes the heap when it is first needed; native code wants another kind
         self.make_heap: Callable[[Store], ObjectHeap] = _python_heap
@@ -169,12 +170,12 @@ class Store:
         self._pins |= {*other._pins, other._block}
         self._handles.update(other._handles)
         self._objects.update(other._objects)
-        for ref in list(other._refs.values()):
+        for ref in [] if other._refs is None else list(other._refs.values()):
             ref.store = self
-            self._refs[ref.word] = ref
+            self.refs[ref.word] = ref
         # whoever still holds the other finds everything here
         other._heap, other._owners, other._pins = self._heap, self._owners, self._pins
-        other._handles, other._objects, other._refs = self._handles, self._objects, self._refs
+        other._handles, other._objects, other._refs = self._handles, self._objects, self.refs
         other._target = self
 
     def unite_with(self, other: "Store") -> None:
@@ -218,7 +219,7 @@ class Store:
         `host` gives by type."""
         if self.doors is None:
             self.doors = host
-            for owner in list(self._owners.values()):
+            for owner in list(self._owners.values()) if self._owners else []:
                 if isinstance(owner, HostFunc):
                     owner.open_door(host)
 
@@ -252,14 +253,22 @@ class Store:
 
     def referred(self) -> list[int]:
         """The words that Python code has handles of."""
-        return list(self._refs)
+        return [] if self._refs is None else list(self._refs)
 
     def ref(self, word: int) -> Ref:
         """The handle of a guest object, the same as long as somebody holds it."""
-        found = self._refs.get(word)
+        refs = self.refs
+        found = refs.get(word)
         if found is None:
-            found = self._refs[word] = Ref(self, word)
+            found = refs[word] = Ref(self, word)
         return found
+
+    @property
+    def refs(self) -> "WeakValueDictionary[int, Ref]":
+        """The handles of guest objects that somebody holds."""
+        if self._refs is None:
+            self._refs = WeakValueDictionary()
+        return self._refs
 
     def new(self, type_: DefType, values: Sequence[Any]) -> Ref:
         """A new struct with these fields, or a new array with these elements.

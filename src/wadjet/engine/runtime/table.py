@@ -4,11 +4,12 @@ from array import array
 from typing import Final, final
 
 from wadjet.core.types import Limits, TableType
+from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import VM_TABLE, WORD, Block, words
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.budget import Budget
-from wadjet.engine.runtime.pages import reserve
+from wadjet.engine.runtime.pages import pooled
 
 #: The most elements that a table may hold (as in the JavaScript embedding).
 MAX_ELEMENTS: Final = 10_000_000
@@ -27,8 +28,15 @@ class Table(Holder):
         "address", "base", "length",
     )  # fmt: skip
 
-    def __init__(self, type_: TableType, init: int = 0, budget: Budget | None = None) -> None:
-        """Allocate the minimum, filled with `init`; Exhaustion where there is no room."""
+    def __init__(
+        self,
+        type_: TableType,
+        init: int = 0,
+        budget: Budget | None = None,
+        place: tuple[Block, int] | None = None,
+    ) -> None:
+        """Allocate the minimum, filled with `init`; Exhaustion where there is no room. `place` is
+        an offset in a block where its VMTable may be."""
         length = type_.limits.min
         most = type_.limits.max
         self._declared = type_
@@ -36,7 +44,7 @@ class Table(Holder):
         self._budget = Budget() if budget is None else budget
         if length > MAX_ELEMENTS or not self._budget.take(length * WORD):
             raise failure(TrapCode.OUT_OF_MEMORY, f"a table of {length} elements is too large")
-        region = reserve(self._most * WORD)
+        region = pooled(self._most * WORD, length * WORD)
         if region is None or not region.commit(length * WORD):
             self._budget.give(length * WORD)
             raise failure(TrapCode.OUT_OF_MEMORY, f"no room for a table of {length} elements")
@@ -44,13 +52,13 @@ class Table(Holder):
         self.base: Final = region.base
         self.length = length
         self._words: memoryview | None = None
-        self._struct: Final = Block(VM_TABLE.size)
-        self.address: Final = self._struct.address
-        VM_TABLE.write(self.address, "base", region.base)
-        VM_TABLE.write(self.address, "length", length)
+        self._struct, offset = (Block(VM_TABLE.size), 0) if place is None else place
+        self.address: Final = self._struct.address + offset
+        VM_TABLE.fill(self.address, region.base, length)
         if init:
             self.fill(0, init, length)
-        register(self)
+        if is_traced(type_.element):
+            register(self)
 
     def held(self) -> list[int]:
         """Its references, for collections."""
