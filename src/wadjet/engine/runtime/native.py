@@ -197,6 +197,11 @@ class NativeCode(ModuleCode):
         self._fill_objects(instance)
         self.machine.adopt(instance)
 
+    def attach_alike(self, instance: "Instance") -> None:
+        """Its memories are guarded, and it has no objects."""
+        self.fill(instance)
+        self.machine.adopt(instance)
+
     def fill(self, instance: "Instance") -> None:
         """Give the VMFuncs of an instance their code, now and whenever there is better."""
         with self.machine.lock:
