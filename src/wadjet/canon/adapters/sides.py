@@ -11,7 +11,6 @@ from wadjet.core.types import (
 
 #: `lower` is the caller, `lift` the callee (CanonicalABI.md, "canon lift" and "canon lower")
 SideName = Literal["lower", "lift"]
-Encoding = Literal["utf8", "utf16", "latin1+utf16"]
 
 #: Bits of the `flags` of a component instance.
 MAY_ENTER: Final = 1
@@ -26,7 +25,7 @@ class Side:
     the task that it is part of, even if nothing is lent to it."""
 
     memory: MemoryType | None = None
-    encoding: Encoding = "utf8"
+    encoding: str = "utf8"
     realloc: bool = False
     post_return: bool = False
     is_async: bool = False
