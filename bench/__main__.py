@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from bench import measure, report
+from bench import components, measure, report
 from bench.engines import ENGINES, present
 from bench.measure import Plan, Row
 from bench.workloads import programs
@@ -23,6 +23,8 @@ def main() -> int:
         tables["Steady state"] = measure.steady(engines, chosen, plan, _say)
     if "calls" in options.part:
         tables["From Python"] = measure.micro(engines, options.rounds, _say)
+    if "components" in options.part:
+        tables["Components"] = components.measure(options.rounds, _say)
     if "start" in options.part:
         tables["Whole processes"] = measure.startup(options.rounds, _say)
     if options.json:
@@ -41,7 +43,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("program", nargs="*", help="steady-state programs; all if none is named")
-    parts = ("steady", "calls", "start")
+    parts = ("steady", "calls", "components", "start")
     parser.add_argument("--part", action="append", choices=parts, help="only this table")
     names = [engine.name for engine in ENGINES]
     parser.add_argument("--engine", action="append", default=[], choices=names)

@@ -16,7 +16,7 @@ from wadjet.canon.host import Done, Host
 
 if TYPE_CHECKING:
     from wadjet.api.component_host import LazyHost
-    from wadjet.canon.root import Func
+    from wadjet.canon.root import Call, Func
     from wadjet.canon.streams import FutureEnd, StreamEnd
     from wadjet.canon.tasks import Scheduler
 
@@ -96,6 +96,10 @@ class AsyncHost(Host):
             self._own = asyncio.new_event_loop()
         return self._own
 
+    def __del__(self) -> None:
+        if self._own is not None:
+            self._own.close()
+
     @property
     def scheduler(self) -> "Scheduler | None":
         """What runs the guests, once there are any."""
@@ -127,7 +131,8 @@ class AsyncHost(Host):
 
     def coroutine(self, func: "Func", results: str) -> Callable[..., Any]:
         """The coroutine function for a guest's function. Cancelling the coroutine asks the guest to
-        stop, and waits until it has."""
+        stop, and waits until it has. A guest whose function is not async cannot be asked: it is
+        left where it waits, and can never be called again."""
 
         async def call(*args: Any, **named: Any) -> Any:
             if named:
@@ -147,13 +152,20 @@ class AsyncHost(Host):
             try:
                 return await asyncio.shield(ended)
             except asyncio.CancelledError:
-                running.cancel()
-                self.pump()
-                await asyncio.wait([ended])
-                ended.exception()
+                await self._stop(running, ended, func.type.is_async)
                 raise
 
         return call
+
+    async def _stop(self, call: "Call", ended: "asyncio.Future[Any]", is_async: bool) -> None:
+        """End a call that nobody waits for any more."""
+        if not is_async:
+            call.abandon()
+            return
+        call.cancel()
+        self.pump()
+        await asyncio.wait([ended])
+        ended.exception()  # it has been seen
 
     def reader(self, end: "StreamEnd") -> "StreamReader[Any]":
         """What Python gets of a stream."""

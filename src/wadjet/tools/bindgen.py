@@ -167,7 +167,8 @@ class _Module(_Writer):
 
     def text(self) -> str:
         """All of it."""
-        self.line("# type: ignore  # the stub beside this file has the types")
+        self.line("# mypy: ignore-errors")
+        self.line("# pyright: reportAttributeAccessIssue=false")
         self.docs(self.world_docs)
         self.line("")
         self.line("import wadjet.api.bindings as _make")
