@@ -161,7 +161,9 @@ def _task_return(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
         wanted = None if ft.result is None else _key(inst, ft.result)
         if wanted != key:
             trap("invalid `task.return` signature and/or options for current task")
-        if given.encoding != options.encoding or (lifted.memory is not memory):
+        if memory is not None and (
+            memory is not lifted.memory or given.encoding != options.encoding
+        ):
             trap("invalid `task.return` signature and/or options for current task")
         assert isinstance(task.passage, Passage)
         task.passage.cx.lender = None

@@ -122,14 +122,17 @@ def _begin_stream(end: CopyEnd, buffer: GuestBuffer, code: int, index: int) -> N
 
     def event(result: int, reclaim: Reclaim | None) -> Event:
         if reclaim is not None:
+            end.partial = False
             reclaim()
         end.state = DONE if result == DROPPED else IDLE
         return code, index, result | buffer.progress << 4
 
     def on_copy(reclaim: Reclaim) -> None:
+        end.partial = True
         end.event = partial(event, COMPLETED, reclaim)
 
     def on_done(result: int) -> None:
+        end.partial = False
         end.event = partial(event, result, None)
 
     (shared.read if end.readable else shared.write)(buffer, on_copy, on_done)
@@ -165,7 +168,7 @@ def _cancel(
         if end.set is not None and not is_async:
             trap(IN_SET)
         end.state = CANCELLING
-        if not end.has_event():
+        if end.partial or not end.has_event():
             end.shared.cancel()
         return settle(_thread(inst), end, end.has_event, is_async, code, _BLOCKED)
 

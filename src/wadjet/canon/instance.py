@@ -84,6 +84,10 @@ class ComponentInstance:
     def _around(self) -> "list[ComponentInstance]":
         return [self] if self.parent is None else [self, *self.parent._around()]
 
+    def within(self, other: "ComponentInstance") -> bool:
+        """Whether it is another instance, or somewhere inside of it."""
+        return other in self._around()
+
     def may_enter(self, caller: "ComponentInstance | None" = None) -> bool:
         """Whether a call from another instance may enter."""
         return all(cell[0] & MAY_ENTER for cell in self.entering(caller))

@@ -8,6 +8,7 @@ from wadjet.canon.builtins import make_builtin
 from wadjet.canon.constants import read_constant
 from wadjet.canon.context import Context
 from wadjet.canon.functions import Callee, HostFunction, Lifted, Lowered, call_core, guest_thread
+from wadjet.canon.fused import Given, fits, fuse
 from wadjet.canon.hostcalls import host_import
 from wadjet.canon.instance import ComponentInstance, leave
 from wadjet.canon.passages import Passage
@@ -173,7 +174,10 @@ class Builder:
 
     def _lower(self, step: Canonical, type_: FuncType, callee: Callee) -> CoreFunc:
         options = step.options
-        of_host = isinstance(callee, HostFunction)
+        if isinstance(callee, Lifted) and fits(self.inst, type_, callee):
+            realloc = self.pick("core func", options.realloc)
+            given = Given(options, self.pick("core memory", options.memory), realloc)
+            return fuse(self.inst, given, type_, callee)
         if isinstance(callee, HostFunction):
             type_, view = callee.type, callee.view
             coder = view.program.coder(options.ptr, options.encoding, host=True)
@@ -183,7 +187,9 @@ class Builder:
         passage = Passage(coder, type_, self._context(step, view))
         if isinstance(callee, HostFunction) and not type_.is_async:
             call = host_import(self.inst, passage, callee)
-            return self.scheduler.shims.pauser(self.scheduler, step.core, call)
+            return self.scheduler.shims.pauser(
+                self.scheduler, step.core, call, may_wait=False
+            )
         limit = MAX_FLAT_ASYNC_PARAMS if options.is_async else MAX_FLAT_PARAMS
         flats = flatten_types([closed(t) for _, t in type_.params], options.ptr)
         count = 1 if flats is None or len(flats) > limit else len(flats)

@@ -8,13 +8,13 @@ it. Core values are as Python gets them: integers are signed.
 import struct
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import starmap
 from typing import Any, Final, final
 
 from wadjet.canon.codec import LETTERS, NUMBERS, UNSIGNED, Build, Codec, Item, Names, Type
 from wadjet.canon.forms import Case, itself
 from wadjet.canon.traps import CHAR as BAD_CHAR
 from wadjet.canon.traps import UNALIGNED, VALUE_BOUNDS, bad_case, trap
+from wadjet.canon.values import records
 from wadjet.component import abi
 from wadjet.component.abi import alignment, elem_size, flatten
 from wadjet.component.closed import closed
@@ -227,7 +227,7 @@ class Lifting:
             if rest == f"{', '.join(names)},)":
                 if not make:
                     return f"list({unpack}(s))"
-                return f"list({codec.bind(starmap)}({make}, {unpack}(s)))"
+                return f"{codec.bind(records)}({make}, {unpack}(s))"
             return f"[{made} for {', '.join(names)}, in {unpack}(s)]"
         made = made.replace("cx, mem, p", "cx, s, p")
         addresses = f"range(0, n * {size}, {size})"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache, cache
 from typing import TYPE_CHECKING, Any, Final, final
 
-from wadjet.base.errors import WasmException
+from wadjet.base.errors import Trap, WasmException
 from wadjet.canon.tasks import BLOCK
-from wadjet.canon.traps import trap
+from wadjet.canon.traps import CANNOT_BLOCK, trap
 from wadjet.core.features import ALL
 from wadjet.core.text import parse
 from wadjet.core.types import DefType, FuncType, GlobalType, I32, NumType
@@ -126,18 +126,32 @@ class Shims:
         code = _code(_spelled(template, params, results), self.tier)
         return instantiate(self.store, code, [imports[i.name] for i in code.valid.module.imports])
 
-    def pauser(self, scheduler: "Scheduler", type_: DefType, callable_: Callable[..., Any]) -> Func:
-        """A core function of a Python function that may return `BLOCK`."""
+    def pauser(
+        self,
+        scheduler: "Scheduler",
+        type_: DefType,
+        callable_: Callable[..., Any],
+        *,
+        may_wait: bool = True,
+    ) -> Func:
+        """A core function of a Python function that may return `BLOCK`. `may_wait`: it waits for
+        other components, which a function that is not async cannot."""
         comp = type_.comp
         assert isinstance(comp, FuncType)
         blocked, none = self._blocked, _nothing(comp)
 
         def attempt(*args: Any) -> Any:
-            result = callable_(*args)
+            thread = scheduler.current
+            try:
+                result = callable_(*args)
+            except Trap as error:
+                if may_wait and thread is not None and thread.in_frames:
+                    # whether the fault or the wait is found first is nobody's business
+                    error.message = f"{error.message}: in what {CANNOT_BLOCK}"
+                raise
             if result is BLOCK:
-                thread = scheduler.current
                 assert thread is not None
-                if thread.body is None or (not thread.task.is_async and thread.frozen is None):
+                if thread.in_frames and thread.frozen is None:
                     return thread.wait_here()
                 blocked[0] = 1
                 return none

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.canon.strings import MAX_BYTES
 from wadjet.canon.explain import FAULTS, explain
-from wadjet.canon.traps import LIST_BOUNDS, UNALIGNED, trap
+from wadjet.canon.traps import CONCURRENT, LIST_BOUNDS, UNALIGNED, trap
 from wadjet.canon.waitables import Waitable
 from wadjet.component.abi import alignment, elem_size
 from wadjet.component.types import (
@@ -286,13 +286,15 @@ DONE: Final = 4
 class CopyEnd(Waitable):
     """An end of a stream or future in a table of handles."""
 
-    __slots__ = ("readable", "shared", "state")
+    __slots__ = ("partial", "readable", "shared", "state")
 
     def __init__(self, shared: Stream | Future, readable: bool) -> None:
         super().__init__()
         self.shared: Final = shared
         self.readable: Final = readable
         self.state = IDLE
+        #: whether some was copied, and the buffer is still held out for more
+        self.partial = False
 
     @property
     def copying(self) -> bool:
@@ -303,7 +305,7 @@ class CopyEnd(Waitable):
         """Trap unless it may be used for something new."""
         noun = self.shared.noun
         if self.copying:
-            trap(f"cannot {verb} busy {noun}: cannot have concurrent operations active on a {noun}")
+            trap(f"cannot {verb} busy {noun}: {CONCURRENT}")
         if self.state == DONE:
             trap(f"cannot {verb} {noun} after {self._why_done()}")
 

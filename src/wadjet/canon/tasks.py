@@ -77,6 +77,19 @@ class Thread:
         """Whether it waits for nothing but to be resumed."""
         return not self.running and self.ready is None
 
+    @property
+    def alone(self) -> bool:
+        """Whether it needs the instance to itself, so that it cannot run while a function that is
+        not async is called."""
+        task = self.task
+        return self is task.implicit and task.is_async and task.exclusive
+
+    @property
+    def in_frames(self) -> bool:
+        """Whether what it waits in stays where it is: it runs directly, or is to be waited for by
+        whoever called it."""
+        return self.body is None or (self is self.task.implicit and not self.task.is_async)
+
     # --- waiting ----------------------------------------------------------------------------------
 
     def wait(self, ready: Callable[[], bool]) -> None:
@@ -169,7 +182,7 @@ class Thread:
                 if other is None:
                     other = scheduler.ready_in(inst)
                     if other is None:
-                        trap(CANNOT_BLOCK)
+                        trap(f"{CANNOT_BLOCK}: {DEADLOCK}")
                 other.resume()
             self.running = True
             finish, self.finish = self.finish, None
@@ -244,6 +257,7 @@ class Task:
         inst = self.inst
         self.implicit = thread
         if self.is_async:
+            self._let_go_on()
             if self._held_back() or inst.waiting_to_enter:
                 inst.waiting_to_enter += 1
                 cancelled = yield from thread.pause(lambda: not self._held_back(), True)
@@ -255,6 +269,19 @@ class Task:
                 inst.exclusive = thread
         self.register(thread)
         return True
+
+    def _let_go_on(self) -> None:
+        """Let whoever keeps it out, but need not wait any more, run first."""
+        other = self.inst.exclusive
+        while (
+            self.exclusive
+            and other is not None
+            and other.ready is not None
+            and other.ready()
+            and not self.inst.backpressure
+        ):
+            other.resume()
+            other = self.inst.exclusive
 
     def _held_back(self) -> bool:
         inst = self.inst
@@ -347,7 +374,7 @@ class Scheduler:
         for thread in self.waiting:
             if thread.task.inst is inst and thread.index is not None:
                 assert thread.ready is not None
-                if thread is not inst.exclusive and thread.ready():
+                if not thread.alone and thread.ready():
                     return thread
         return None
 

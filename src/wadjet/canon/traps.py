@@ -6,8 +6,8 @@ from wadjet.base.errors import Trap
 
 CANNOT_ENTER: Final = "cannot enter component instance"
 CANNOT_LEAVE: Final = "cannot leave component instance"
-CANNOT_BLOCK: Final = "cannot block a synchronous task before returning"
 DEADLOCK: Final = "deadlock detected: event loop cannot make further progress"
+CANNOT_BLOCK: Final = "cannot block a synchronous task before returning"
 UNALIGNED: Final = "unaligned pointer"
 CHAR: Final = "invalid `char` bit pattern"
 DISCRIMINANT: Final = "invalid variant discriminant"
@@ -16,6 +16,7 @@ LIST_BOUNDS: Final = "list content out-of-bounds: list pointer/length out of bou
 VALUE_BOUNDS: Final = "pointer out of bounds of memory"
 REALLOC_BOUNDS: Final = "realloc return: beyond end of memory: list content out-of-bounds"
 REALLOC_ALIGN: Final = "realloc return: result not aligned: unaligned pointer"
+CONCURRENT: Final = "cannot have concurrent operations active on a future/stream"
 BORROWS_REMAIN: Final = "borrow handles still remain at the end of the call"
 IN_SET: Final = "waitable cannot be used synchronously while added to a waitable set"
 
