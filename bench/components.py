@@ -32,29 +32,35 @@ GUEST = f"""
     (func (export "add") (param "a" u32) (param "b" u32) (result u32)
       (canon lift (core func $i "add"))))
   (instance $adder (instantiate $adder))
-  (core func $far (canon lower (func $adder "add")))
+  (component $caller
+    (import "add" (func $add (param "a" u32) (param "b" u32) (result u32)))
+    (core func $far (canon lower (func $add)))
+    (core module $m
+      (import "" "far" (func $far (param i32 i32) (result i32)))
+      (func (export "calls") (param $n i32) (result i32) (local $sum i32)
+        (loop $each
+          (local.set $sum (call $far (local.get $sum) (local.get $n)))
+          (br_if $each (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum)))
+    (core instance $i (instantiate $m (with "" (instance (export "far" (func $far))))))
+    (func (export "calls") (param "n" u32) (result u32) (canon lift (core func $i "calls"))))
+  (instance $caller (instantiate $caller (with "add" (func $adder "add"))))
+  (export "calls" (func $caller "calls"))
   (core module $m
-    (import "" "far" (func $far (param i32 i32) (result i32)))
     (memory (export "memory") 32)
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
     (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
     (func (export "take") (param i32 i32) (result i32) (local.get 1))
     (data (i32.const 0) "\\00\\04\\00\\00\\00\\00\\01\\00\\00\\04\\00\\00\\10\\27\\00\\00")
     (func (export "give") (result i32) (i32.const 0))
-    (func (export "give-rows") (result i32) (i32.const 8))
-    (func (export "calls") (param $n i32) (result i32) (local $sum i32)
-      (loop $each
-        (local.set $sum (call $far (local.get $sum) (local.get $n)))
-        (br_if $each (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-      (local.get $sum)))
-  (core instance $i (instantiate $m (with "" (instance (export "far" (func $far))))))
+    (func (export "give-rows") (result i32) (i32.const 8)))
+  (core instance $i (instantiate $m))
   (alias core export $i "memory" (core memory $memory))
   (alias core export $i "realloc" (core func $realloc))
   (type $row' (record (field "id" u32) (field "x" f64) (field "y" f64) (field "on" bool)))
   (export $row "row" (type $row'))
   (func (export "add") (param "a" u32) (param "b" u32) (result u32)
     (canon lift (core func $i "add")))
-  (func (export "calls") (param "n" u32) (result u32) (canon lift (core func $i "calls")))
   {
     "".join(
         f'''
