@@ -40,7 +40,7 @@ _TOKEN: Final = re.compile(
   | (?P<word>%?+[^\W\d][\w-]*+|%)
   | (?P<integer>[0-9]++)
   | (?P<string>"{_CHARACTERS}*+(?:{_ESCAPE}{_CHARACTERS}*+)*+")
-  | (?P<operator>->|[=,:;(){{}}<>*/.@+-])
+  | (?P<operator>->|[=,:;(){{}}<>\[\]*/.@+-])
     """,
     re.VERBOSE,
 )

@@ -55,7 +55,9 @@ def packages(groups: list[Group]) -> tuple[list[Unit], PackageName]:
     units: list[Unit] = []
     main: Unit | None = None
     for group in groups:
-        scopes = [parse(text, name) for name, text in group.texts]
+        scopes = [
+            text if isinstance(text, Scope) else parse(text, name) for name, text in group.texts
+        ]
         for scope in scopes:
             units.extend(_inline(group, nested) for nested in scope.nested)
         main = _own(group, scopes)

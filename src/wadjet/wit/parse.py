@@ -1,6 +1,6 @@
 """WIT text → `Scope`: the grammar of WIT.md, one method for each production.
 
-Whoever is not acquainted with the grammar begins at `_File.scope` and reads downwards.
+Whoever is not acquainted with the grammar begins at `File.file` and reads downwards.
 """
 
 from typing import Final
@@ -52,7 +52,7 @@ _LENGTH_LIMIT: Final = 1 << 32
 def parse(text: str | bytes, name: str = "<wit>") -> Scope:
     """Read the text of one file, known as `name` in messages. Raises Malformed, or Invalid for
     gates that contradict themselves. Names are not looked up: that is for `resolve`."""
-    return _File(Source(name, _decode(text, name))).file()
+    return File(Source(name, decode(text, name))).file()
 
 
 def use_path(text: str) -> UsePath:
@@ -63,7 +63,8 @@ def use_path(text: str) -> UsePath:
     return path
 
 
-def _decode(text: str | bytes, name: str) -> str:
+def decode(text: str | bytes, name: str) -> str:
+    """The text of a file. Raises Malformed where it is not UTF-8."""
     if isinstance(text, str):
         return text
     try:
@@ -171,7 +172,7 @@ class _Definitions(_Types):
         return NamedFunc(head, name, func)
 
     def type_def(self, head: Head) -> TypeDef:
-        """Any definition of a type; the current token is one of `_DEFINING`."""
+        """Any definition of a type; the current token is one of `DEFINING`."""
         keyword = self.kind
         self.advance()
         name = self.id()
@@ -232,7 +233,7 @@ class _Definitions(_Types):
         return Method(keyword, NamedFunc(head, name, func))
 
 
-_DEFINING: Final = frozenset("type resource record variant enum flags".split())
+DEFINING: Final = frozenset("type resource record variant enum flags".split())
 _MEMBER: Final = {
     "record": _Definitions._field,
     "variant": _Definitions._case,
@@ -241,8 +242,8 @@ _MEMBER: Final = {
 }
 
 
-class _File(_Definitions):
-    """Interfaces, worlds and what is around them."""
+class File(_Definitions):
+    """Interfaces, worlds and what is around them. Languages that contain WIT build on this."""
 
     def file(self) -> Scope:
         """A file: maybe a header, then items."""
@@ -267,10 +268,10 @@ class _File(_Definitions):
             match self.kind:
                 case "interface":
                     self.advance()
-                    scope.items.append(Interface(head, self.id(), self._interface_items()))
+                    scope.items.append(Interface(head, self.id(), self.interface_items()))
                 case "world":
                     self.advance()
-                    scope.items.append(World(head, self.id(), self._world_items()))
+                    scope.items.append(World(head, self.id(), self.world_items()))
                 case "use":
                     self._refuse_attributes(head, "a `use` outside of an interface")
                     scope.items.append(self._top_use())
@@ -306,15 +307,15 @@ class _File(_Definitions):
 
     # Interfaces
 
-    def _interface_items(self) -> list[InterfaceItem]:
+    def interface_items(self) -> list[InterfaceItem]:
         """Everything in the braces of an interface, and these."""
         self.expect("{")
         items: list[InterfaceItem] = []
         while not self.eat("}"):
             head = self.head()
             if self.kind == "use":
-                items.append(self._use(head))
-            elif self.kind in _DEFINING:
+                items.append(self.use(head))
+            elif self.kind in DEFINING:
                 items.append(self.type_def(head))
             elif self.kind == NAME:
                 items.append(self.named_func(head))
@@ -322,7 +323,7 @@ class _File(_Definitions):
                 raise self.unexpected("a function, a type or `use`")
         return items
 
-    def _use(self, head: Head) -> Use:
+    def use(self, head: Head) -> Use:
         """`use path.{name, name as name};`"""
         self.expect("use")
         path = self.use_path()
@@ -338,25 +339,25 @@ class _File(_Definitions):
 
     # Worlds
 
-    def _world_items(self) -> list[WorldItem]:
+    def world_items(self) -> list[WorldItem]:
         """Everything in the braces of a world, and these."""
         self.expect("{")
         items: list[WorldItem] = []
         while not self.eat("}"):
             head = self.head()
             if self.kind in ("import", "export"):
-                items.append(self._extern(head))
+                items.append(self.extern(head))
             elif self.kind == "use":
-                items.append(self._use(head))
+                items.append(self.use(head))
             elif self.kind == "include":
-                items.append(self._include(head))
-            elif self.kind in _DEFINING:
+                items.append(self.include(head))
+            elif self.kind in DEFINING:
                 items.append(self.type_def(head))
             else:
                 raise self.unexpected("`import`, `export`, `include`, `use` or a type")
         return items
 
-    def _extern(self, head: Head) -> Extern:
+    def extern(self, head: Head) -> Extern:
         """`import` or `export`."""
         keyword = self.kind
         self.advance()
@@ -366,7 +367,7 @@ class _File(_Definitions):
             self.expect(":")
         what: Func | list[InterfaceItem] | UsePath
         if name is not None and self.eat("interface"):
-            return Extern(head, keyword, name, self._interface_items())
+            return Extern(head, keyword, name, self.interface_items())
         if name is not None and self.kind in ("func", "async"):
             what = self.func()
         else:
@@ -383,7 +384,7 @@ class _File(_Definitions):
         together = ends[at] == starts[at + 1] and ends[at + 1] == starts[at + 2]
         return self.ahead(2) == NAME and (together or self.ahead(3) == "/")
 
-    def _include(self, head: Head) -> Include:
+    def include(self, head: Head) -> Include:
         """`include path;` or `include path with { name as name, … }`."""
         self.expect("include")
         path = self.use_path()

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from wadjet.base.errors import Invalid
+from wadjet.wit.ast import Scope
 
-#: a file or folder; several of them; or texts by name, with names such as `deps/io/poll.wit`
-Where: TypeAlias = str | Path | Sequence[str | Path] | Mapping[str, str | bytes]
+#: a file or folder; several of them; or texts by name, with names such as `deps/io/poll.wit`,
+#: where a text may have been read already
+Where: TypeAlias = str | Path | Sequence[str | Path] | Mapping[str, str | bytes | Scope]
 
 #: name and contents of a package in binary form → its text
 Translate: TypeAlias = Callable[[str, bytes], str]
@@ -25,7 +27,7 @@ class Group:
     """The files of one package: `texts` in order of their names. `binary`: translated ones."""
 
     name: str
-    texts: list[tuple[str, str | bytes]] = field(default_factory=list)
+    texts: list[tuple[str, str | bytes | Scope]] = field(default_factory=list)
     binary: bool = False
 
 
@@ -72,7 +74,7 @@ def _folder(path: Path) -> Group:
     return Group(str(path), [(str(file), file.read_bytes()) for file in files])
 
 
-def _from_mapping(texts: Mapping[str, str | bytes]) -> list[Group]:
+def _from_mapping(texts: Mapping[str, str | bytes | Scope]) -> list[Group]:
     """As from a folder: what is below `deps` is grouped by the name after that."""
     groups: dict[str, Group] = {}
     for name, text in sorted(texts.items()):

@@ -6,8 +6,11 @@ decode(component)             such a form, or any component → WIT
 read(where)                   WIT in text or binary form, wherever it is kept → `Resolve`
 """
 
-from wadjet.component.wit_bridge.decode import decode, decode_worlds, is_package
+from wadjet.component.wit_bridge.decode import (
+    decode, decode_worlds, is_package, merge_imports, world_scope,
+)  # fmt: skip
 from wadjet.component.wit_bridge.encode import encode_package, encode_world
+from wadjet.component.wit_bridge.outline import outline
 from wadjet.component.wit_bridge.read import read, to_text
 
 __all__ = [
@@ -16,6 +19,9 @@ __all__ = [
     "encode_package",
     "encode_world",
     "is_package",
+    "merge_imports",
+    "outline",
     "read",
     "to_text",
+    "world_scope",
 ]

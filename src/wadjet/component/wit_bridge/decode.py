@@ -1,9 +1,10 @@
 """Component types → WIT: packages in binary form, and the world that a component is of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from wadjet.base.errors import Invalid
+from wadjet.base.records import replace
 from wadjet.component import types
 from wadjet.component.component import Component, Custom
 from wadjet.component.features import ALL
@@ -78,6 +79,36 @@ def decode_worlds(components: Sequence[Component]) -> tuple[Resolve, WorldId, li
     return decoder.resolve, id, exports
 
 
+def world_scope(component: Component) -> Scope:
+    """What the world imports and exports that a component is the binary form of."""
+    scope = outline(component)
+    for _ in range(2):
+        (item,) = scope.exports.values()
+        assert isinstance(item.node, Pattern), "a world is the type of a component"
+        scope = scope.inside(item.node, {})
+    return scope
+
+
+def merge_imports(
+    sources: Sequence[tuple[Scope, Mapping[str, str]]],
+) -> tuple[Resolve, dict[str, WorldItem]]:
+    """What several components import, by name: interfaces of one name are one, with all that any
+    of them wants of it. Beside each are names that imports of it have in place of their own.
+
+    Raises Invalid where two want different things of one name.
+    """
+    decoder = _Decoder(strict=True)
+    main = decoder.package(ROOT_PACKAGE)
+    world, types_ = World(ROOT, main), dict[str, TypeId]()
+    decoder.resolve.worlds.append(world)
+    for scope, renamed in sources:
+        for item in scope.imports.values():
+            name = replace(item.name, name=renamed.get(item.name.name, item.name.name))
+            decoder.unite(world, WorldId(0), Item(name, item.sort, item.node), types_)
+    resolve = decoder.resolve
+    return resolve, {resolve.key_name(key): item for key, item in world.imports.items()}
+
+
 def _unite(into: dict[WorldKey, WorldItem], items: dict[WorldKey, WorldItem]) -> None:
     """Add what is not there yet, interfaces before all that may use them."""
     for key, item in items.items():
@@ -89,10 +120,12 @@ def _unite(into: dict[WorldKey, WorldItem], items: dict[WorldKey, WorldItem]) ->
 
 @final
 class _Decoder:
-    """One reading. `_named` are the types that have a name, `_kinds` those that have none."""
+    """One reading. `_named` are the types that have a name, `_kinds` those that have none. A strict
+    one wants things of one name to be the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.resolve: Final = Resolve()
+        self._strict: Final = strict
         self._interfaces: Final[dict[str, InterfaceId]] = {}
         self._named: Final[dict[TypeNode, TypeId]] = {}
         self._kinds: Final[dict[model.Kind, TypeId]] = {}
@@ -162,11 +195,31 @@ class _Decoder:
             if isinstance(item.node, TypeNode):
                 if name not in interface.types:
                     interface.types[name] = self._define(item, item.node, ("interface", id))
+                elif self._strict:
+                    known = self.resolve.types[interface.types[name]].kind
+                    self._same(name, known, self._kind_of_named(item.node))
                 self._named[item.node] = interface.types[name]
             elif not isinstance(item.node, FuncNode) or item.sort != "func":
                 raise Invalid(f"`{name}` is neither a type nor a function")
             elif name not in interface.functions:
                 interface.functions[name] = self._function(item, item.node, interface.types)
+            elif self._strict:
+                found = self._function(item, item.node, interface.types)
+                self._same(name, interface.functions[name], found)
+
+    def _same(self, name: str, known: object, found: object) -> None:
+        if known != found:
+            raise Invalid(f"conflicting definitions of `{name}`")
+
+    def unite(self, world: World, id: WorldId, item: Item, types_: dict[str, TypeId]) -> None:
+        """Add an import to a world that may have it already."""
+        name, before = item.name.name, world.imports.get(item.name.name)
+        if isinstance(before, InterfaceItem) and isinstance(item.node, InstanceNode):
+            self._fill(before.id, item.node)
+            return
+        self._world_item(world, id, item, world.imports, types_)
+        if before is not None:
+            self._same(name, before, world.imports[name])
 
     def world(self, name: str, package: PackageId, scope: Scope) -> WorldId:
         """A world: what a component imports and exports."""
@@ -238,21 +291,21 @@ class _Decoder:
 
     def _define(self, item: Item, node: TypeNode, owner: model.Owner) -> TypeId:
         """A new type with a name."""
+        made = model.TypeDef(item.name.name, self._kind_of_named(node), owner)
+        made.external_id = item.name.attribute("external-id")
+        return self._add(made)
+
+    def _kind_of_named(self, node: TypeNode) -> model.Kind:
         source = node.source
         while source is not None and source not in self._named and source.source is not None:
             source = source.source
-        kind: model.Kind
         if source is not None and source in self._named:
-            kind = model.Alias(self._named[source])
-        elif isinstance(node.written, Prim):
-            kind = model.Alias(Primitive(node.written.name))
-        elif node.written is None:
-            kind = model.Resource()
-        else:
-            kind = self._kind(node.written, node.scope)
-        made = model.TypeDef(item.name.name, kind, owner)
-        made.external_id = item.name.attribute("external-id")
-        return self._add(made)
+            return model.Alias(self._named[source])
+        if isinstance(node.written, Prim):
+            return model.Alias(Primitive(node.written.name))
+        if node.written is None:
+            return model.Resource()
+        return self._kind(node.written, node.scope)
 
     def _add(self, made: model.TypeDef) -> TypeId:
         self.resolve.types.append(made)

@@ -1,0 +1,257 @@
+"""Compositions: the official cases of WAC, what comes of them, and plugging."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.corpora import corpora
+from tests.scoreboard import Score
+from wadjet.base.errors import Error, Invalid, Malformed
+from wadjet.component import binary, text
+from wadjet.component.compose import compose, plug
+from wadjet.component.compose.assemble import assemble
+from wadjet.component.compose.graph import Graph, Node, Package
+from wadjet.component.compose.parse import parse
+from wadjet.component.component import Component, Instantiate
+from wadjet.component.features import ALL
+from wadjet.component.wit_bridge import decode, encode_package, read
+from wadjet.wit import print_package
+from wadjet.wit.ast import PackageName
+
+#: case → why it is not accepted
+LEDGER = {"alias": "types are not exported: a composition exports values"}
+#: cases whose verdict is at another line than ours, which says the same of another place
+ELSEWHERE = {
+    "duplicate-use-in-world",  # the one of the two that comes second there, first here
+    "duplicate-variant-case",  # it is wrong twice
+    "export-conflict-alias", "export-conflict-type", "type-decl-conflict",  # likewise
+    "missing-ok-result-type", "package-not-wasm",  # the package's text is at fault
+    "implicit-arg-conflict", "import-conflict",  # an instance, and an import that is in its way
+}  # fmt: skip
+
+
+def suite(part: str) -> Path:
+    return corpora("wac") / part / "tests"
+
+
+def load(path: Path) -> Component | None:
+    """A component, or the WIT that is kept at a place."""
+    written, made = path.with_name(f"{path.name}.wat"), path.with_name(f"{path.name}.wasm")
+    if written.exists():
+        return text.parse(written.read_bytes(), ALL)
+    if made.exists():
+        return binary.decode(made.read_bytes(), ALL)
+    if path.is_dir() and list(path.glob("*.wit")):
+        resolve = read(path)
+        return encode_package(resolve, resolve.main)
+    return None
+
+
+def beside(document: Path) -> Callable[[PackageName], Component | None]:
+    """Packages are kept in a folder called like the document."""
+
+    def find(name: PackageName) -> Component | None:
+        return load(document.with_suffix("") / name.namespace / name.name)
+
+    return find
+
+
+def world_of(component: Component) -> str:
+    resolve, _ = decode(binary.decode(binary.encode(component), ALL))
+    return print_package(resolve, resolve.main)
+
+
+def documents(*folders: str) -> list[Path]:
+    return [p for f in folders for p in sorted((suite("wac-parser") / f).glob("*.wac"))]
+
+
+def test_all_documents_are_read() -> None:
+    for path in documents("parser", "resolution", "encoding", "encoding/fail"):
+        parse(path.read_bytes(), str(path))
+
+
+def test_malformed_documents(score: Score) -> None:
+    cases = documents("parser/fail")
+    for path in cases:
+        verdict = path.with_name(f"{path.name}.result").read_text()
+        wanted = re.search(r"\.wac:(\d+):", verdict)
+        with pytest.raises(Malformed) as caught:
+            parse(path.read_bytes(), path.name)
+        if "end of" not in verdict:
+            assert caught.value.place is not None
+            assert wanted is not None
+            assert caught.value.place.line == int(wanted[1]), path
+    score("wac", "malformed", len(cases), 0)
+    assert len(cases) >= 12
+
+
+def test_documents_that_mean_something(score: Score) -> None:
+    failed = {}
+    for path in documents("resolution", "encoding"):
+        try:
+            compose(path.read_bytes(), beside(path), path.name)
+        except Error as error:
+            failed[path.stem] = str(error)
+    count = len(documents("resolution", "encoding"))
+    score("wac", "resolves", count - len(failed), len(failed))
+    assert failed.keys() == LEDGER.keys(), failed
+
+
+def test_documents_that_mean_nothing(score: Score) -> None:
+    cases, wrong = documents("resolution/fail", "encoding/fail"), []
+    for path in cases:
+        verdict = path.with_name(f"{path.name}.result").read_text()
+        wanted = re.search(rf"{path.name}:(\d+):", verdict)
+        try:
+            compose(path.read_bytes(), beside(path), path.name)
+        except (Malformed, Invalid) as error:
+            line = None if error.place is None else error.place.line
+            for_target = path.stem.startswith("target")
+            if wanted and not for_target and path.stem not in ELSEWHERE and line != int(wanted[1]):
+                wrong.append(f"{path.stem}:{wanted[1]}: {error}")
+        else:
+            wrong.append(f"{path.stem} is accepted, expected {verdict}")
+    score("wac", "invalid", len(cases) - len(wrong), len(wrong))
+    assert wrong == []
+    assert len(cases) >= 90
+
+
+@pytest.mark.parametrize(
+    "name", ["include-resource", "instantiation", "merged-functions", "resources"]
+)
+def test_what_comes_of_a_document(name: str) -> None:
+    """The same world as elsewhere, but for the components inside, which are imported there."""
+    path = suite("wac-parser") / "encoding" / f"{name}.wac"
+    made = compose(path.read_bytes(), beside(path), path.name)
+    verdict = path.with_name(f"{path.name}.result").read_text()
+    assert sorted(world_lines(made)) == sorted(expected_world(verdict))
+
+
+def world_lines(component: Component) -> list[tuple[str, str]]:
+    text_ = world_of(component)
+    return re.findall(r"^  (import|export) %?(\S+?)(?::(?= )|;)", text_, re.MULTILINE)
+
+
+def expected_world(verdict: str) -> list[tuple[str, str]]:
+    item = r'^  \((import|export)(?: \S+)?(?: \(;\d+;\))? "([^"]+)" \((?!type)'
+    found = re.findall(item, verdict, re.MULTILINE)
+    return [(kind, name) for kind, name in found if "unlocked-dep" not in name]
+
+
+def graph_of(folder: Path) -> Graph:
+    """The graph that a case describes. Raises what building it raises."""
+    told = json.loads((folder / "graph.json").read_text())
+    packages: list[Package] = []
+    for each in told["packages"]:
+        component = load(folder / Path(each["path"]).stem)
+        assert component is not None
+        packages.append(Package(each["name"], component))
+    graph, nodes = Graph(), list[Node]()
+    for number, node in enumerate(told["nodes"]):
+        if node["type"] == "alias":
+            nodes.append(graph.access(nodes[node["source"]], node["export"]))
+            continue
+        assert node["type"] == "instantiation"
+        given = [a for a in told.get("arguments", []) if a["target"] == number]
+        args = {a["name"]: nodes[a["source"]] for a in given}
+        nodes.append(graph.new(packages[node["package"]], args, rest=True))
+    for export in told.get("exports", []):
+        graph.export(export["name"], nodes[export["node"]])
+    return graph
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["merged-func-results", "semver-highest-version-retained", "simple-versioned",
+     "use-type-by-id-import"],
+)  # fmt: skip
+def test_graphs(name: str) -> None:
+    folder = suite("wac-graph") / "graphs" / name
+    made = assemble(graph_of(folder))
+    wanted = expected_world((folder / "encoded.wat").read_text())
+    assert sorted(set(world_lines(made))) == sorted(set(wanted))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("export-already-exists", "there is an export `foo` already"),
+        ("export-missing", "there is no export `foo`"),
+        ("invalid-export-name", "export name `!` is not valid"),
+        ("missing-argument", "has no import `foo`"),
+        ("type-aggregation-error", "`baz`"),
+    ],
+)
+def test_graphs_that_cannot_be(name: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        assemble(graph_of(suite("wac-graph") / "graphs" / name))
+
+
+NUMBERS = """(component
+  (core module $m (func (export "next") (param i32) (result i32)
+    (i32.add (local.get 0) (i32.const 1))))
+  (core instance $i (instantiate $m))
+  (func $next (param "n" u32) (result u32) (canon lift (core func $i "next")))
+  (instance $out (export "next" (func $next)))
+  (export "local:demo/numbers@1.2.0" (instance $out)))"""
+USER = """(component
+  (import "local:demo/numbers@1.0.0" (instance $n
+    (export "next" (func (param "n" u32) (result u32)))))
+  (import "local:demo/other" (instance (export "go" (func))))
+  (alias export $n "next" (func $next))
+  (export "twice" (func $next)))"""
+
+
+def test_plugging() -> None:
+    made = plug(text.parse(USER), [text.parse(NUMBERS)])
+    assert (
+        world_of(made)
+        == """\
+package root:component;
+
+world root {
+  import local:demo/other;
+
+  export twice: func(n: u32) -> u32;
+}
+"""
+    )
+    assert len([d for d in made.definitions if isinstance(d, Instantiate)]) == 2
+    with pytest.raises(Invalid, match="plug 2 exports nothing"):
+        plug(text.parse(USER), [text.parse(NUMBERS), text.parse(NUMBERS)])
+
+
+def test_a_composition_in_words() -> None:
+    parts = {"local:numbers": text.parse(NUMBERS), "local:user": text.parse(USER)}
+    document = """package local:whole;
+      import other: interface { go: func(); };
+      let n = new local:numbers {};
+      let u = new local:user { "local:demo/numbers@1.0.0": n.numbers, other };
+      export u.twice as "double";
+      export n...;
+    """
+    made = compose(document, lambda name: parts.get(str(name)))
+    resolve, world = decode(made)
+    assert world is not None
+    found = resolve.worlds[world]
+    assert [resolve.key_name(k) for k in found.imports] == ["other"]
+    assert [resolve.key_name(k) for k in found.exports] == ["double", "local:demo/numbers@1.2.0"]
+    wrong = document.replace("other };", "other: n };")
+    with pytest.raises(Invalid, match="missing expected export `go`") as caught:
+        compose(wrong, lambda name: parts.get(str(name)))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 4
+
+
+@pytest.mark.parametrize(
+    "text_",
+    ["package a:b; let x = " + "(" * 5000, "package a:b; export x" + ".a" * 5000 + ";",
+     "package a:b; let x = " + "new a:b { c: " * 3000, "package a:b; let x = y[1];",
+     "package a:b; let x = new a:b { ... , };", "\xff", "package a:b; type x = " + "list<" * 3000],
+)  # fmt: skip
+def test_strange_documents(text_: str) -> None:
+    with pytest.raises((Malformed, Invalid)):
+        compose(text_, lambda name: None)
