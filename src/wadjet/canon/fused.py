@@ -9,9 +9,9 @@ from wadjet.canon.adapters import REASONS, Adapter, Need, Side, adapter
 from wadjet.canon.context import Context
 from wadjet.canon.functions import Lifted
 from wadjet.canon.instance import ComponentInstance
-from wadjet.canon.tasks import STARTED, Task, Thread
-from wadjet.canon.traps import trap
-from wadjet.canon.waitables import RETURNED, Subtask
+from wadjet.canon.resources import ResourceHandle, RuntimeResource
+from wadjet.canon.tasks import RESOLVED, STARTED, Task, Thread
+from wadjet.canon.traps import BORROWS_REMAIN, trap
 from wadjet.component.types import Borrow, Defined, FuncType, Future, Own, ResourceType, Stream
 from wadjet.component.validate import Options
 from wadjet.core.binary import encode
@@ -21,6 +21,10 @@ from wadjet.engine.runtime.func import Func
 from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.tiers import compile_module
+
+
+#: What takes a handle over: from its index on one side to what it is on the other.
+Transfer = Callable[[int], int]
 
 
 class Given(NamedTuple):
@@ -105,7 +109,7 @@ def _code(coded: _Coded, tier: str) -> ModuleCode:
 class _Linking:
     """What the imports of one adapter are."""
 
-    __slots__ = ("back", "callee", "entered", "given", "inst", "scopes", "there")
+    __slots__ = ("back", "callee", "entered", "given", "inst", "scope", "there")
 
     def __init__(
         self, inst: ComponentInstance, given: Given, callee: Lifted,
@@ -118,7 +122,7 @@ class _Linking:
         #: handles of both sides, by types of the caller's component
         self.there: Final = Context(inst, None, None, inst)
         self.back: Final = Context(callee.inst, None, None, inst)
-        self.scopes: Final = _Scopes(callee, self.there, self.back)
+        self.scope: Final = _Scope(callee.inst)
 
     def resolve(self, need: Need) -> object:
         """What one import is."""
@@ -126,11 +130,11 @@ class _Linking:
             case "trap":
                 return _trap
             case "enter":
-                return self.scopes.enter
+                return self.scope.enter
             case "exit":
-                return self.scopes.exit
+                return self.scope.exit
             case "leave":
-                return self.scopes.leave
+                return self.scope.leave
             case "flags":
                 return self._flags(need)
             case "callee":
@@ -141,7 +145,9 @@ class _Linking:
             case "post-return":
                 return self.callee.post_return
         source, target = self.there, self.back
-        return _transfer(need, *((source, target) if need.side == "lower" else (target, source)))
+        if need.side == "lift":
+            source, target = target, source
+        return _transfer(need, source, target, self.scope)
 
     def _flags(self, need: Need) -> object:
         if need.side == "lower":
@@ -153,7 +159,7 @@ def _trap(code: int) -> None:
     trap(REASONS[code])
 
 
-def _transfer(need: Need, source: Context, target: Context) -> Callable[[int], int]:
+def _transfer(need: Need, source: Context, target: Context, scope: "_Scope") -> Transfer:
     """The function that takes a handle from one instance to another."""
     t = need.type
     if not isinstance(t, Defined):
@@ -162,7 +168,7 @@ def _transfer(need: Need, source: Context, target: Context) -> Callable[[int], i
         case Own(ResourceType(resource=resource)):
             return lambda i: target.lower_own(source.lift_own(i, resource), resource)
         case Borrow(ResourceType(resource=resource)):
-            return lambda i: target.lower_borrow(source.lift_borrow(i, resource), resource)
+            return scope.lending(source.inst, source.resources[resource])
         case Stream():
             return lambda i: target.lower_stream(source.lift_stream(i, t), t)
     assert isinstance(t.shape, Future), t
@@ -170,42 +176,60 @@ def _transfer(need: Need, source: Context, target: Context) -> Callable[[int], i
 
 
 @final
-class _Scopes:
-    """The tasks of one fused function: of those calls that are running, the innermost last."""
+class _Scope:
+    """The task of a fused function: the one call of it that is running, as the callee's instance
+    cannot be entered meanwhile. What was left by a call that trapped does not matter, since it
+    cannot be entered ever again."""
 
-    __slots__ = ("_back", "_callee", "_running", "_scheduled", "_there")
+    __slots__ = ("_caller", "_lent", "_task", "_to")
 
-    def __init__(self, callee: Lifted, there: Context, back: Context) -> None:
-        self._callee: Final = callee
-        self._there: Final = there
-        self._back: Final = back
-        self._scheduled: Final = callee.inst.program.plan.waits
-        self._running: Final[list[tuple[Subtask, Thread, Thread | None]]] = []
+    def __init__(self, to: ComponentInstance) -> None:
+        self._to: Final = to
+        #: handles that the caller lends
+        self._lent: Final[list[ResourceHandle]] = []
+        self._task: Task = Task(to)
+        self._caller: Thread | None = None
+
+    def lending(self, source: ComponentInstance, type_: RuntimeResource) -> Transfer:
+        """The function that lends a resource of the caller to the callee."""
+        to, lent = self._to, self._lent
+
+        def lend(index: int) -> int:
+            handle = source.resource(index, type_)
+            handle.lends += 1
+            lent.append(handle)
+            return handle.rep  # type: ignore[no-any-return]  # the callee's own: a number
+
+        def lend_on(index: int) -> int:
+            rep = lend(index)
+            task = self._task
+            task.borrows += 1
+            return to.handles.add(ResourceHandle(type_, rep, False, task))
+
+        return lend if type_.impl is to else lend_on
 
     def enter(self) -> None:
-        """A call begins."""
-        inst = self._callee.inst
-        scheduler = inst.scheduler
-        task, subtask = Task(inst, self._callee), Subtask()
-        task.state = STARTED
+        """A call begins, of a callee that may ask for its task."""
+        task = self._task = Task(self._to)
         thread = task.implicit = Thread(task)
-        self._running.append((subtask, thread, scheduler.current))
-        self._there.lender, self._back.task = subtask, task
-        if self._scheduled:
-            task.register(thread)
-            scheduler.current = thread
+        scheduler = self._to.scheduler
+        task.state = STARTED
+        task.register(thread)
+        self._caller, scheduler.current = scheduler.current, thread
 
     def exit(self) -> None:
         """The callee has returned."""
-        subtask, thread, _ = self._running[-1]
-        thread.task.resolve(())
-        subtask.state = RETURNED
-        subtask.deliver()
-        if not self._scheduled:
-            self._running.pop()
+        task = self._task
+        if task.borrows:
+            trap(BORROWS_REMAIN)
+        task.state = RESOLVED
+        for handle in self._lent:
+            handle.lends -= 1
+        self._lent.clear()
 
     def leave(self) -> None:
         """The call is over."""
-        _, thread, caller = self._running.pop()
-        thread.task.exit(thread)
-        self._callee.inst.scheduler.current = caller
+        task = self._task
+        assert task.implicit is not None
+        task.exit(task.implicit)
+        self._to.scheduler.current = self._caller

@@ -133,9 +133,8 @@ class _Builder:
     def _call(self, f: Function) -> None:
         there = self.there
         lends = any(isinstance(p, Defined) and p.borrows for p in self.params)
-        has_task = lends or self.lift.task
         self._check_flags(f)
-        if has_task:
+        if self.lift.task:
             f.write(f"call {self.imports.hook('enter')}")
         saved = there.way.clear_context(f, "lift")
         given = _named(self._flat(self.params, self.lower, MAX_FLAT_PARAMS))
@@ -143,7 +142,7 @@ class _Builder:
         core = flatten_functype(self.t, self.lift.ptr, "lift")
         returned = [(f.fresh(t), t) for t in core.results]
         self._run(f, there.way, "callee", core, arguments, returned)
-        if has_task:
+        if lends or self.lift.task:
             f.write(f"call {self.imports.hook('exit')}")
         results = self._return(f, returned, MAX_FLAT_RESULTS, len(given))
         if self.lift.post_return:

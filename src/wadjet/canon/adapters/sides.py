@@ -48,9 +48,9 @@ class Need:
               or, with `index`, another instance that is entered together with the callee's
     context   a context slot of the thread that runs in an instance, a mutable i64
     trap      a function that never returns: [i32] -> [], given a code of `REASONS`
-    enter     [] -> []: a task begins; before parameters are lifted, if handles are lent or the
-              callee may ask for it
-    exit      [] -> []: when the callee of such a task has returned, before its results are lifted
+    enter     [] -> []: a task begins that the callee may ask for; before parameters are lifted
+    exit      [] -> []: when the callee has returned, before its results are lifted, if it had a
+              task or handles were lent to it
     leave     [] -> []: the end of a task that the callee may ask for, after post-return
     own, borrow, stream, future, error-context
               [i32] -> [i32]: lifts a handle of this `type` from `side`, lowers it to the other
