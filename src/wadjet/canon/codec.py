@@ -26,6 +26,9 @@ NUMBERS: Final = frozenset((S8, U8, S16, U16, S32, U32, S64, U64, F32, F64))
 #: letters of discriminants and flags by their size
 UNSIGNED: Final = {1: "B", 2: "H", 4: "I"}
 
+#: in place of a letter: what lies there is written by a function of its own
+APART: Final = "apart"
+
 Type = Prim | Defined
 #: an offset and the letter of what lies there
 Item = tuple[int, str]

@@ -9,9 +9,10 @@ that does not fit raises something: the caller asks `wadjet.canon.explain` what 
 import struct
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, Final, final
 
-from wadjet.canon.codec import LETTERS, NUMBERS, UNSIGNED, Codec, Item, Type
+from wadjet.canon.codec import APART, LETTERS, NUMBERS, UNSIGNED, Codec, Item, Names, Type
 from wadjet.canon.forms import cases_of
 from wadjet.canon.lifting import check_place, fields_of, pair_of, payload_offset
 from wadjet.component import abi
@@ -112,10 +113,19 @@ class Lowering:
         return [*lines, *self._pack(items, parts)]
 
     def _pack(self, items: list[Item], parts: list[str]) -> list[str]:
-        if not items:
-            return ["return"]
-        pack = self.codec.struct(items, 0, "pack_into")
-        return [f"{pack}(cx.memory.view, p, {', '.join(parts)})"]
+        """Write what lies between those parts that are stored by functions of their own: bytes
+        that a format skips are written too."""
+        lines = []
+        values = Names(parts)
+        for apart, run in groupby(items, key=lambda item: item[1] == APART):
+            if apart:
+                continue
+            found = list(run)
+            first = found[0][0]
+            pack = self.codec.struct([(at - first, letter) for at, letter in found], 0, "pack_into")
+            taken = ", ".join(values.take(len(found)))
+            lines.append(f"{pack}(cx.memory.view, p + {first}, {taken})")
+        return lines or ["pass"]
 
     def _inline(
         self, t: Type, value: str, offset: int, items: list[Item], lines: list[str]
@@ -126,6 +136,7 @@ class Lowering:
             own = isinstance(shape, Variant | Option | Result)
             if own or (isinstance(shape, List) and shape.length is not None):
                 lines.append(f"{self.storer(t)}(cx, {value}, p + {offset})")
+                items.append((offset, APART))
                 return []
         return self._parts(t, value, offset, items, lines)
 
@@ -267,7 +278,7 @@ class Lowering:
         lines: list[str] = []
         items: list[Item] = []
         parts = self._inline(element, "e", 0, items, lines)
-        body = [*lines, *(self._pack(items, parts) if items else [])]
+        body = [*lines, *self._pack(items, parts)]
         before = []
         if not any("cx" in line for line in lines) and not any("cx" in part for part in parts):
             before = ["m = cx.memory.view"]
@@ -457,8 +468,7 @@ class Lowering:
             at = abi.align_to(at, alignment(t, codec.ptr))
             parts += self._inline(t, name, at, items, lines)
             at += elem_size(t, codec.ptr)
-        if items:
-            lines += self._pack(items, parts)
+        lines += self._pack(items, parts)
         return lines, ["p"] if out is None else []
 
 
