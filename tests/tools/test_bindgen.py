@@ -1,6 +1,8 @@
 """`wadjet bindgen`: what it makes is good Python, type checkers agree with it, and it says the same
 names as instances do."""
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,8 @@ from wadjet.tools.bindgen import generate
 from wadjet.wit import Resolve, resolve, select_world
 from wadjet.wit.model import WorldId
 
-SOURCES = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src"
 WIT = """
 package demo:shop@1.2.0;
 
@@ -153,6 +156,19 @@ def test_checkers_agree(shopping: Path) -> None:
     (shopping / "use.py").write_text(USE)
     done = _checked(shopping, "use.py", "shopping.pyi")
     assert done.returncode == 0, done.stdout
+
+
+def test_the_example_of_the_documents(tmp_path: Path) -> None:
+    """It is right to a type checker, and runs."""
+    example = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "components.md").read_text(), re.S)
+    (tmp_path / "use.py").write_text(example[-1])
+    resolved = resolve(ROOT / "examples" / "shapes.wit")
+    assert _write(tmp_path, resolved, select_world(resolved)) == "drawing"
+    done = _checked(tmp_path, "use.py")
+    assert done.returncode == 0, done.stdout
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    subprocess.run([sys.executable, "use.py"], cwd=tmp_path, env=environment, check=True)
 
 
 def test_checkers_find_mistakes(shopping: Path) -> None:
