@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -17,8 +17,11 @@ from wadjet.core.types import DefType, ExternType, FuncType, GlobalType, TableTy
 if TYPE_CHECKING:
     from wadjet.core.validate import ValidModule
     from wadjet.engine.runtime.code import ModuleCode
+    from wadjet.engine.tiers.artifact import Artifact
 
 _MAGIC: Final = b"\0asm"
+#: see `wadjet.engine.tiers.artifact`, which is loaded when there is one
+_ARTIFACT: Final = b"\0wadjet\1"
 
 
 def read_module(source: Any, features: Features, *, lazy: bool = False) -> CoreModule:
@@ -72,7 +75,7 @@ class Module:
     nothing. This is how `wadjet.run` loads programs.
     """
 
-    __slots__ = ("__weakref__", "_codes", "_source", "_valid", "features")
+    __slots__ = ("__weakref__", "_artifact", "_codes", "_source", "_valid", "features")
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Module:
             core = read_module(source, features, lazy=lazy)
             self._valid: Final[ValidModule] = check(core, features, lazy=lazy)
         self._codes: dict[str, ModuleCode] = {}
+        self._artifact: Artifact | None = None
         #: the set of features it was checked against
         self.features: Final = features
 
@@ -98,7 +102,12 @@ class Module:
     def from_file(
         cls, path: str | os.PathLike[str], *, features: Features = DEFAULT, lazy: bool = False
     ) -> "Module":
-        """Read a file, binary or text: what begins with the magic bytes is binary."""
+        """Read a file, binary or text: what begins with the magic bytes is binary. Or load one that
+        `wadjet compile` made (see `deserialize`)."""
+        if _is_artifact(path):
+            from wadjet.engine.runtime.pages import mapped
+
+            return cls.deserialize(mapped(path))
         data = Path(path).read_bytes()
         if data.startswith(_MAGIC) or not data:
             return cls(data, features=features, lazy=lazy)
@@ -112,6 +121,37 @@ class Module:
     def from_text(cls, text: str, *, features: Features = DEFAULT) -> "Module":
         """Parse the text format: `(module …)`, or the fields of a module alone."""
         return cls(text, features=features)
+
+    def serialize(self, progress: Callable[[int, int], None] | None = None) -> bytes:
+        """The module with optimised machine code of all its functions, for `deserialize`. This may
+        take minutes; `progress` is told how many of how many functions are done.
+
+        Raises `Malformed` and `Invalid` for bodies of functions that were not checked yet.
+        """
+        from wadjet.engine.tiers.artifact import compile_artifact
+
+        self._valid.check_bodies()
+        source = self._source
+        if source is None:
+            from wadjet.core.binary import encode
+
+            source = encode(self.core)
+        return compile_artifact(self._valid, source, progress)
+
+    @classmethod
+    def deserialize(cls, data: bytes | bytearray | memoryview) -> "Module":
+        """Load what `serialize` or `wadjet compile` made. Nothing is compiled then.
+
+        `Error` where it was made by another version of wadjet or of LLVM, for another processor,
+        or is damaged. It is machine code, and runs with all rights of this process: load only what
+        you made yourself, or have from somebody whom you would let run any program.
+        """
+        from wadjet.engine.tiers.artifact import Artifact
+
+        artifact = Artifact(bytes(data) if isinstance(data, bytearray) else data)
+        module = cls(artifact.source, features=artifact.features, lazy=True)
+        module._artifact = artifact
+        return module
 
     @property
     def imports(self) -> tuple[ImportType, ...]:
@@ -145,14 +185,27 @@ class Module:
         """Its code in a tier, made once (for `Instance`; tiers may compile lazily)."""
         found = self._codes.get(tier)
         if found is None:
-            from wadjet.engine.tiers import compile_module
-
-            found = self._codes.setdefault(tier, compile_module(self._valid, tier, self._source))
+            found = self._codes.setdefault(tier, self._compile(tier))
         return found
+
+    def _compile(self, tier: str) -> "ModuleCode":
+        from wadjet.engine.tiers import compile_module
+
+        if self._artifact is None:
+            return compile_module(self._valid, tier, self._source)
+        code = compile_module(self._valid, tier)
+        self._artifact.give(code)
+        return code
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name}"
         return f"<wadjet.Module{name}: {len(self.imports)} imports, {len(self.exports)} exports>"
+
+
+def _is_artifact(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as `serialize` begins."""
+    with open(path, "rb") as file:
+        return file.read(len(_ARTIFACT)) == _ARTIFACT
 
 
 def _item(type_: ExternType, types: Sequence[DefType]) -> tuple[Kind, ItemType]:

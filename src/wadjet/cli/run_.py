@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wadjet
 from wadjet.base.errors import (
-    Error, Exhaustion, Exit, Frame, Invalid, Malformed, Timeout, Trap, WasmException,
+    Error, Exhaustion, Exit, Frame, Timeout, Trap, WasmException,
 )  # fmt: skip
 from wadjet.cli.common import (
     BAD_USAGE, Command, Failure, add_features, add_tier, chosen_features, explain, settle,
@@ -74,7 +74,7 @@ def _status(code: int) -> int:
 def _load(args: Namespace) -> "wadjet.Module | Component":
     try:
         return load(args.file, chosen_features(args))
-    except (Malformed, Invalid) as error:
+    except Error as error:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:
         raise Failure(f"{args.file}: {error.strerror or error}") from None

@@ -74,6 +74,10 @@ class Doors:
             self._keys[type_, into] = key
         return self._loaded[key, plain, into].symbols.get(f"{kind}_{key}", (0, 0))[0]
 
+    def prepare(self, type_: FuncType, into: bool) -> None:
+        """Have the doors of a signature ready."""
+        self._symbol("raw" if into else "hostraw", type_, into)
+
     def host(self, type_: FuncType) -> tuple[int, int]:
         """Machine code for a host function of this type: what VMFunc.code and .tail must be."""
         kind = "host" if self._symbol("host", type_, into=False) else "hostraw"

@@ -79,14 +79,15 @@ class Image(Surroundings):
         self.owner: Final = owner
         self._count: Final = count
         align = _ALIGNS[machine.arch]
-        self._first: Final = _FAR_SIZE + 2 * count * (WORD + STUB) + align & -align
-        block = machine.arena.allocate(self._first + room + align)
+        #: where functions begin
+        self.first: Final = _FAR_SIZE + 2 * count * (WORD + STUB) + align & -align
+        block = machine.arena.allocate(self.first + room + align)
         self._block: Final = block  # keeps the memory
         skip = -block.address % align
         #: where it begins, and where the next function may
         self.address: Final = block.address + skip
-        self.end = self._first
-        self._view: Final = block.view()[skip : skip + self._first + room]
+        self.end = self.first
+        self._view: Final = block.view()[skip : skip + self.first + room]
         far = self._view[:_FAR_SIZE]
         self._far: Final = FarTable(far, self.address, _MACHINES[machine.arch])
         self.slots: Final = self._words(_FAR_SIZE)

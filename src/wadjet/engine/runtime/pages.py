@@ -316,6 +316,12 @@ def pooled(size: int, first: int, origin: Origin | None = None) -> Region | None
     return fresh
 
 
+def mapped(path: str | os.PathLike[str]) -> memoryview:
+    """The contents of a file, which are read when they are looked at. OSError where that fails."""
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def let_go() -> None:
     """Give all idle reservations back, and those that only wait for the collector."""
     gc.collect()

@@ -21,6 +21,7 @@ from wadjet.engine.tiers.worker import ANSWER, COMPILE, OPEN, REQUEST, describe
 
 if TYPE_CHECKING:
     from wadjet.engine.tiers.auto import AutoCode
+    from wadjet.engine.tiers.compiled import CompiledCode
 
 #: Seconds without work after which the worker is dismissed.
 _PATIENCE: Final = 2.0
@@ -125,7 +126,7 @@ class Worker:
     def __init__(self) -> None:
         self.alive = False
         #: whose module is in which place, the next to be given up first
-        self._places: dict[ref[AutoCode], int] = {}
+        self._places: dict[ref[CompiledCode], int] = {}
         if not sys.executable or getattr(sys, "frozen", False):
             return  # what would be started is some program
         flags = ["-I", "-S", "-B"] if sys.dont_write_bytecode else ["-I", "-S"]
@@ -143,7 +144,7 @@ class Worker:
         self.alive = True
         atexit.register(self._process.kill)
 
-    def compile(self, code: "AutoCode", slot: int) -> bytes:
+    def compile(self, code: "CompiledCode", slot: int) -> bytes:
         """The optimised object of a function; empty if there is none, and it stays as it is."""
         stdin, stdout = self._streams()
         try:
@@ -161,7 +162,7 @@ class Worker:
             return b""
         return image
 
-    def _place(self, code: "AutoCode") -> int:
+    def _place(self, code: "CompiledCode") -> int:
         """Where the worker has a module; it is given what it does not know."""
         owner = ref(code)
         place = self._places.pop(owner, None)

@@ -265,7 +265,8 @@ def open_file(*parts: bytes) -> RecordFile | None:
 
 
 _OBJECT: Final = b"OBJT"
-_CODE: Final = b"CODE"
+#: The kind of a record of a module's code.
+CODE: Final = b"CODE"
 
 
 @final
@@ -295,6 +296,15 @@ class ObjectStore:
         if self._file is not None:
             self._file.append([(_OBJECT, content)], alone=False)
 
+    def all(self) -> dict[bytes, bytes]:
+        """Everything that is there, by name."""
+        return dict(self._found)
+
+    def lend(self, found: dict[bytes, bytes]) -> None:
+        """Have these objects too, as far as they are missing, for the life of this process."""
+        for name, data in found.items():
+            self._found.setdefault(name, data)
+
 
 #: start, bytes of code, bytes of names, number of functions
 _CODE_HEAD: Final = struct.Struct("<QQII")
@@ -307,13 +317,13 @@ def pack(saved: Saved) -> Record:
     names = "\n".join(saved.names).encode()
     head = _CODE_HEAD.pack(saved.start, len(saved.code), len(names), len(saved.functions))
     functions = b"".join([_FUNCTION.pack(*each) for each in saved.functions])
-    return _CODE, b"".join([head, names, functions, saved.code])
+    return CODE, b"".join([head, names, functions, saved.code])
 
 
 def unpack(record: Record) -> Saved | None:
     """What `pack` made a record of; None if it is of another kind."""
     kind, content = record
-    if kind != _CODE:
+    if kind != CODE:
         return None
     start, size, length, count = _CODE_HEAD.unpack_from(content)
     at = _CODE_HEAD.size

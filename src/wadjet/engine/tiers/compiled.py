@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Final, final
 from weakref import finalize
 
+from wadjet.base.errors import Error
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.runtime.image import Image, Placed
@@ -42,6 +43,21 @@ class CompiledCode(NativeCode):
             with self.machine.lock:
                 self._publish(self._image, self.keeper.restore(self.least))
             finalize(self, self.keeper.keep)
+
+    def load(self, record: cache.Record) -> None:
+        """Take over the functions that were saved of other code of this module, made in the same
+        way. There must be none yet."""
+        saved = cache.unpack(record)
+        with self.machine.lock:
+            if saved is not None and self._image.restore(saved):
+                self._publish(self._image, saved.functions)
+
+    def saved(self) -> cache.Record:
+        """All functions that there are. Error where there are too many for one image."""
+        with self.machine.lock:
+            if len(self._images) > 1 or not self._image.movable:
+                raise Error("too much machine code for one file")
+            return cache.pack(self._image.save(self._image.first, 0))
 
     def text(self) -> bytes | str:
         """What the module was read from, or its binary."""
