@@ -5,7 +5,6 @@ from typing import Final, final
 
 from wadjet.wasi.host.capabilities import Capabilities
 from wadjet.wasi.host.handles import Handle
-from wadjet.wit.semver import parse_version, split
 
 #: What makes the provider of an interface for one guest, by the interface's name.
 Makers = Mapping[str, Callable[[], object]]
@@ -65,6 +64,9 @@ class World:
     def _provider(self, name: str) -> object:
         """What stands for one interface; None where WASI has none of that name and version."""
         path, _, text = name.partition("@")
+        # modules, which have no versions, start without WIT
+        from wadjet.wit.semver import parse_version, split
+
         version = parse_version(text)
         track = "" if version is None else split(version)[0]
         if track not in ("0.2", "0.3"):

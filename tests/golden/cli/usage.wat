@@ -20,14 +20,19 @@
 ;;| WebAssembly for Python.
 ;;|
 ;;| commands:
-;;|   run       run a program
-;;|   validate  check whether modules are valid
-;;|   parse     translate text to binary
-;;|   print     translate binary to text
-;;|   objdump   show what is in a module
-;;|   strip     remove custom sections
-;;|   wast      run .wast scripts and count
-;;|   doctor    tell what this machine supports
+;;|   run        run a program
+;;|   validate   check whether modules are valid
+;;|   parse      translate text to binary
+;;|   print      translate binary to text
+;;|   objdump    show what is in a module
+;;|   compile    compile a module ahead of time
+;;|   strip      remove custom sections
+;;|   component  components and WIT: look at them, make them
+;;|   compose    put components together as a WAC document says
+;;|   plug       give a component what others export
+;;|   bindgen    make a typed Python module of a world
+;;|   wast       run .wast scripts and count
+;;|   doctor     tell what this machine supports
 ;;|
 ;;| `wadjet COMMAND --help` tells more, `wadjet --version` the version.
 ;;= 2
