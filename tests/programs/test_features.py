@@ -10,7 +10,7 @@ import wadjet
 from tests.cli.process import ENV, WADJET
 from tests.corpora import workloads
 
-TIERS = ("interpreter", "optimizing")
+TIERS = ("interpreter", "baseline", "optimizing")
 #: program → what it prints
 PRINTS = {
     "z_strip": "hello 1\n",

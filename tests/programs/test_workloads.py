@@ -12,7 +12,7 @@ from bench.workloads import folder, programs
 from tests.corpora import workloads
 from wadjet.core.features import DEFAULT
 
-_TIERS = ("optimizing", "auto")
+_TIERS = ("baseline", "optimizing", "auto")
 #: Kotlin and the programs of `bench` say what they must print in the manifest.
 _KINDS = ("bench", "gc") if folder().is_dir() else ()
 _PRINTING = [(kind, program) for kind in _KINDS for program in programs(kind)]

@@ -75,7 +75,7 @@ def scripts(folder: str) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "optimizing"])
+@pytest.mark.parametrize("tier", ["interpreter", "baseline", "optimizing"])
 @pytest.mark.parametrize(
     "folder", [pytest.param(f, marks=pytest.mark.slow if f in SLOW else ()) for f in FOLDERS]
 )
@@ -104,7 +104,7 @@ def test_folder(folder: str, tier: str, score: Score) -> None:
     assert not wrong, f"{len(wrong)} surprises:\n" + "\n".join(wrong[:50])
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "optimizing"])
+@pytest.mark.parametrize("tier", ["interpreter", "baseline", "optimizing"])
 def test_ledger_names_real_scripts(tier: str) -> None:
     base = corpora("spec-core").parent
     known = ledger(tier)

@@ -202,7 +202,7 @@ def add_tier(parser: argparse.ArgumentParser) -> None:
     """The option that chooses how code is run."""
     parser.add_argument(
         "--tier",
-        choices=("auto", "interpreter", "optimizing"),
+        choices=("auto", "interpreter", "baseline", "optimizing"),
         default="auto",
         help="how to run code (default: auto, the fastest there is)",
     )

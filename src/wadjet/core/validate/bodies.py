@@ -1,6 +1,7 @@
 """Validation of functions and constant expressions (spec 3.4.18, 3.5): the two kinds of code."""
 
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from wadjet.core import limits
 from wadjet.core.body import Body
@@ -8,7 +9,7 @@ from wadjet.core.features import Features
 from wadjet.core.opcodes import Op, row
 from wadjet.core.subtyping import defaultable, is_shared
 from wadjet.core.types import ArrayType, StructType, ValType
-from wadjet.core.validate.code import Checker
+from wadjet.core.validate.code import FLOOR, NO_EFFECT, Checker, Effect, Plan, Rule
 from wadjet.core.validate.context import Context, Signature
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.plans import plans
@@ -24,6 +25,40 @@ def check_function(cx: Context, index: int) -> Facts:
 
     Raises Invalid, and Malformed where the body is read only now.
     """
+    return _check(cx, index, plans(cx.features))
+
+
+#: The types of all operands before an instruction, and after it.
+Operands = tuple[list[ValType], list[ValType]]
+
+
+def operands(cx: Context, index: int, wanted: Iterable[int]) -> dict[int, Operands]:
+    """The operands of the instructions with certain ops in a function that is valid, by index."""
+    found: dict[int, Operands] = {}
+    table = list(plans(cx.features))
+    for op in wanted:
+        table[op] = (*NO_EFFECT, _recorded(table[op], found))
+    _check(cx, index, table)
+    return found
+
+
+def _recorded(plan: Plan, found: dict[int, Operands]) -> Rule:
+    """The rule of a plan, with a note of what it does to the operands."""
+    ins, outs, rule = plan
+
+    def record(c: Checker, imm: Any) -> Effect | None:
+        before = [t for t in c.vals if t is not FLOOR]
+        effect = rule(c, imm) if rule is not None else (ins, outs)
+        after = [t for t in c.vals if t is not FLOOR]
+        if effect is not None:
+            after[len(after) - len(effect[0]) :] = effect[1]
+        found[c.at] = before, after
+        return effect
+
+    return record
+
+
+def _check(cx: Context, index: int, table: Sequence[Plan]) -> Facts:
     module = cx.module
     code = module.codes[index]
     x = len(cx.funcs) - len(module.funcs) + index
@@ -43,7 +78,7 @@ def check_function(cx: Context, index: int) -> Facts:
         c.locals.extend([t] * count)
     if cx.subs[cx.funcs[x]].shared:
         _check_shared(c)
-    return c.run(plans(cx.features), Signature(_NONE, sig.results))
+    return c.run(table, Signature(_NONE, sig.results))
 
 
 def _check_shared(c: Checker) -> None:

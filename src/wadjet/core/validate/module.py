@@ -1,7 +1,7 @@
 """Validation of modules (spec 3.5): every section, in the order in which they depend on another."""
 
-from collections.abc import Sequence
-from typing import Any, Final, final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.core.body import Body
 from wadjet.core.features import DEFAULT, Features
@@ -17,6 +17,9 @@ from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.types import (
     check_func_type, check_global, check_memory, check_table, check_tag, check_types,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from wadjet.core.validate.bodies import Operands
 
 #: Bodies of how many instructions, all in all, an eagerly validated module keeps with their facts.
 _KEPT: Final = 1_000_000
@@ -61,6 +64,12 @@ class ValidModule:
             self._room -= size
             self._kept[index] = facts, size
         return facts
+
+    def operands(self, index: int, wanted: Iterable[int]) -> "dict[int, Operands]":
+        """The types of all operands before and after each instruction with one of these ops."""
+        from wadjet.core.validate.bodies import operands
+
+        return operands(self._context, index, wanted)
 
     def forget(self, index: int) -> None:
         """Let go of the facts and the decoded body of a function; they are found again at need."""

@@ -21,6 +21,11 @@ _MAKERS: Final = re.compile(
 )
 
 
+def makes_nan(mnemonic: str) -> bool:
+    """Whether a row can make a NaN."""
+    return _MAKERS.fullmatch(mnemonic) is not None
+
+
 def canonical(special: "list[Emit | None]", templates: dict[int, Template]) -> "list[Emit | None]":
     """The emitters of the profile: these, each that can make a NaN followed by a look for one."""
     table = special[:]

@@ -40,7 +40,7 @@ for _table in _TABLES:
 
 
 @cache
-def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]":
+def ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]":
     """Emitters and templates for a processor and a profile."""
     templates = templates_for(settings)
     return canonical(SPECIAL, templates) if settings.deterministic else SPECIAL, templates
@@ -50,7 +50,7 @@ def _ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]"
 #: memory, !4 the runtime's own words, !8 fields and elements of objects, !9 their headers. !0 marks
 #: what never changes. Branch weights: !6 unlikely, !7 likely. !12 is for
 #: loops that are not worth unrolling.
-_TRAILER: Final = """
+TRAILER: Final = """
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" }
 attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
 !0 = !{}
@@ -81,13 +81,13 @@ def emit(
     `@wj_libcall`; nothing else, and no absolute address.
     """
     unit = Unit(valid, settings, frozenset(indices), frozenset(copies))
-    ways = _ways(settings)
-    bodies = [FunctionEmitter(unit, index).run(*ways) for index in sorted(unit.members)]
-    return "\n".join([*unit.declared.values(), *bodies, _TRAILER])
+    how = ways(settings)
+    bodies = [FunctionEmitter(unit, index).run(*how) for index in sorted(unit.members)]
+    return "\n".join([*unit.declared.values(), *bodies, TRAILER])
 
 
 def emit_tail(valid: ValidModule, index: int) -> str:
     """LLVM text that defines `@t<index>`, the tail-call entry of a function that makes no tail
     calls itself: it calls what stands in `@slot`."""
     text = forward("hidden", index, func_type(valid, index), to_tail=True)
-    return "\n".join(["@slot = external hidden global ptr", text, _TRAILER])
+    return "\n".join(["@slot = external hidden global ptr", text, TRAILER])

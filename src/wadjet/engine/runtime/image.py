@@ -23,7 +23,7 @@ from wadjet.engine.runtime.loader import (
     FAR,
     X86_64,
     FarTable,
-    Object,
+    Linkable,
     Symbol,
     Surroundings,
 )
@@ -149,7 +149,7 @@ class Image(Surroundings):
         """Whether so many bytes more would fit."""
         return self.end + size + _ALIGNS["x86_64"] <= len(self._view)
 
-    def place(self, loaded: Object, level: int, slot: int = 0) -> list[Placed]:
+    def place(self, loaded: Linkable, level: int, slot: int = 0) -> list[Placed]:
         """Add the functions of an object; `slot` is what it calls so."""
         start = (self.end + 63) & -64
         self._slot = slot

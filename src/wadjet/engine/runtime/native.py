@@ -21,7 +21,7 @@ from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.func import WasmFunc
 from wadjet.engine.runtime.image import Image, Placed
-from wadjet.engine.runtime.loader import Object
+from wadjet.engine.runtime.loader import Linkable, Object
 from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.machine import Machine
 
@@ -109,12 +109,12 @@ class NativeCode(ModuleCode):
         """The same module with other settings."""
 
     @abstractmethod
-    def build(self, slots: Sequence[int]) -> tuple[bytes, int]:
-        """An object that defines `f<index>` for each of these functions (by slot), and how good
-        their code is: a level from 0 on."""
+    def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
+        """An object, or other code, that defines `f<index>` for each of these functions (by slot),
+        and how good their code is: a level from 0 on."""
 
     @abstractmethod
-    def build_tail(self, slot: int) -> bytes:
+    def build_tail(self, slot: int) -> bytes | Linkable:
         """An object that defines `t<index>`, calling what stands in `slot`."""
 
     def open_tails(self) -> None:
@@ -156,10 +156,10 @@ class NativeCode(ModuleCode):
     def heat(self, index: int) -> None:
         """A sample found a function (the index counts imports first) running."""
 
-    def add(self, built: bytes, level: int, slot: int = 0) -> None:
+    def add(self, built: bytes | Linkable, level: int, slot: int = 0) -> None:
         """Let everyone call the functions of an object from now on, as far as their code is better
         than what there is. `slot` is what the object calls so."""
-        loaded = Object(built)
+        loaded = Object(built) if isinstance(built, bytes) else built
         with self.machine.lock:
             image = self._images[-1]
             if not image.has_room(loaded.size):

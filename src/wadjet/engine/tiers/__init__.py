@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.code import ModuleCode
 
 #: What `tier` may be. `auto` is the fastest that this machine has.
-TIERS: Final = ("auto", "interpreter", "optimizing")
+TIERS: Final = ("auto", "interpreter", "baseline", "optimizing")
 
 
 def _has_native() -> bool:
@@ -33,6 +33,10 @@ def compile_module(
         from wadjet.engine.tiers.optimizing import OptimizingCode
 
         return OptimizingCode(valid, source=source)
+    if tier == "baseline":
+        from wadjet.engine.tiers.baseline import BaselineCode
+
+        return BaselineCode(valid)
     if tier == "auto" and _has_native():
         from wadjet.engine.tiers.auto import AutoCode
 

@@ -72,7 +72,7 @@ class CompiledCode(NativeCode):
         code = self.valid.module.codes[slot]
         return code.size or 2 * len(code.body)
 
-    def build_tail(self, slot: int) -> bytes:
+    def build_tail(self, slot: int) -> bytes | Linkable:
         """Emit and compile."""
         return tail_object(self.valid, slot)
 

@@ -1,0 +1,316 @@
+"""The native frame of a function: where locals and operands have their places, which of them live
+in registers, how the function begins and ends.
+
+    rbp + 16…      arguments that came on the stack
+    rbp - 8        the context
+    …              registers to give back; where results go, if they go to memory
+    …              a place for each local, then one for each operand by its height
+    …              cells for results of calls that come in memory
+    rsp            arguments for calls, as far as they go on the stack
+
+A local that is used much lives in a register. Its place is then only for calls that would destroy
+the register, and for who takes over the frame.
+"""
+
+from collections import Counter
+from itertools import compress
+from typing import Final, cast, final
+
+from wadjet.core.body import Body
+from wadjet.core.opcodes import Op
+from wadjet.core.types import F32, F64, I32, V128, FuncType, ValType
+from wadjet.core.validate.facts import Facts
+from wadjet.engine.baseline.x86 import (
+    BE, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, at,
+    copy_vector, int32, jump_if, rm, to_frame, to_register, to_xmm,
+)  # fmt: skip
+from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE
+from wadjet.engine.emit.function import TAIL_CALLS
+from wadjet.engine.emit.llvmtypes import in_memory
+
+_LOCALS: Final = frozenset((Op.LOCAL_GET, Op.LOCAL_SET, Op.LOCAL_TEE))
+#: Registers that calls leave alone, and those that they do not, for locals.
+_KEPT: Final = (RBX, R12, R13, R14)
+_LOST: Final = (R9, R8, RDI)
+_LOST_XMM: Final = tuple(range(XMM0 + 8, XMM0 + 15))
+#: Nothing lives here.
+XMM15: Final = XMM0 + 15
+#: Registers for operands, the last one first.
+_TEMPS: Final = (R9, R8, RDI, RSI, R11, R10)
+_TEMPS_XMM: Final = tuple(range(XMM0 + 7, XMM0 + 1, -1))
+#: Uses that make it worth while to give a register back at the end, and to save one around calls.
+_WORTH: Final = 4
+_WORTH_SAVING: Final = 3
+#: How much more often a loop runs than what is around it, and the depth where that is enough.
+_OFTEN: Final = 8
+_DEEP: Final = 4
+
+_INTEGER_ARGUMENTS: Final = (RSI, RDX, RCX, R8, R9)
+_FLOAT_ARGUMENTS: Final = tuple(range(XMM0, XMM0 + 8))
+CONTEXT: Final = -8
+
+
+def is_float(t: ValType) -> bool:
+    """Whether values of a type live in xmm registers."""
+    return t is F64 or t is F32 or t is V128
+
+
+def arguments(type_: FuncType) -> tuple[list[int], int]:
+    """Where the arguments of a call are: registers, or (from `REGISTERS` on) 1000 + offset from
+    where the stack's arguments begin; and how many bytes those take."""
+    integers, floats = list(_INTEGER_ARGUMENTS), list(_FLOAT_ARGUMENTS)
+    if in_memory(type_.results):
+        del integers[0]
+    found, size = [], 0
+    for t in type_.params:
+        pool = floats if is_float(t) else integers
+        if pool:
+            found.append(pool.pop(0))
+            continue
+        if t is V128:
+            size = size + 15 & -16
+        found.append(ON_STACK + size)
+        size += 16 if t is V128 else 8
+    return found, size
+
+
+#: Added to the offset of an argument on the stack.
+ON_STACK: Final = 1000
+
+
+@final
+class Frame:
+    """See the module. `unit` is what a place takes: 16 where there are vectors, else 8."""
+
+    def __init__(
+        self, type_: FuncType, facts: Facts, body: Body, unit: int, kinds: set[int],
+        callers: frozenset[int], spare: int,
+    ) -> None:  # fmt: skip
+        """`kinds` are the ops of the body, `callers` those that may make a call; `spare` operands
+        more than validation knows of may turn up."""
+        self.type: Final = type_
+        self.types: Final = facts.locals
+        self.unit: Final = unit
+        #: whether it makes tail calls: then it must be called by those who do (see `calls`)
+        self.tail: Final = not TAIL_CALLS.isdisjoint(kinds)
+        self.calls = not callers.isdisjoint(kinds)
+        #: where each local is
+        self.homes: list[int] = []
+        #: registers that hold locals and are lost in calls, with the places for them
+        self.lost: list[tuple[int, int]] = []
+        self._saved: list[int] = []
+        #: registers for operands
+        self.temps: list[int] = []
+        self.temps_xmm: Final = list(_TEMPS_XMM)
+        chosen = self._choose(body, facts, callers) if facts.locals else {}
+        used = set(chosen.values())
+        self._saved = [r for r in _KEPT if r in used]
+        self.uses_memory = False
+        self.temps = [r for r in _TEMPS if r not in used]
+        self.out: Final = in_memory(type_.results)
+        start = 16 + 8 * len(self._saved) + (8 if self.out else 0)
+        count = len(facts.locals)
+        self.places: Final = range(-start - unit, -start - unit * (count + 1), -unit)
+        first = -start - unit * (count + 1)
+        #: the place of the operand at each height
+        self.slots: Final = range(first, first - unit * (facts.height + 1 + spare), -unit)
+        #: places for exceptions that are caught
+        self._caught: Final = [self.slots[-1] - 8 * (k + 1) for k in range(body.ops.count(Op.TRY))]
+        self._end: Final = self.slots[-1] - 8 * len(self._caught)
+        self._cells = 0
+        self._outgoing = 0
+        self.homes = [chosen.get(x, place) for x, place in enumerate(self.places)]
+        self.lost = [(r, self.places[x]) for x, r in chosen.items() if r in _LOST or r >= XMM0]
+
+    # --- registers for locals ------------------------------------------------------------------
+
+    def _choose(self, body: Body, facts: Facts, callers: frozenset[int]) -> dict[int, int]:
+        """Local → register, for those that are worth it."""
+        uses, calls = _weigh(body, facts, callers if self.calls else frozenset())
+        kept, lost, xmm = list(_KEPT), list(_LOST), list(_LOST_XMM)
+        found = {}
+        for x, weight in uses.most_common(16):
+            t = facts.locals[x]
+            cheap = weight > _WORTH_SAVING * calls
+            if t is V128:
+                continue
+            if is_float(t):
+                if cheap and xmm:
+                    found[x] = xmm.pop()
+            elif cheap and lost:
+                found[x] = lost.pop()
+            elif weight >= _WORTH and kept:
+                found[x] = kept.pop(0)
+        return found
+
+    # --- room ----------------------------------------------------------------------------------
+
+    def keep(self) -> int:
+        """A place for an exception that is caught, for as long as the function runs."""
+        return self._caught.pop()
+
+    def cells(self, count: int) -> int:
+        """The lowest place of so many cells for results."""
+        self._cells = max(self._cells, 16 * count)
+        return self._end - 16 * count
+
+    def outgoing(self, size: int) -> None:
+        """Have so many bytes for arguments on the stack."""
+        self._outgoing = max(self._outgoing, size)
+
+    @property
+    def size(self) -> int:
+        """Bytes below rbp."""
+        return (self._cells + self._outgoing - self._end + 31) & -16
+
+    # --- beginning and end -----------------------------------------------------------------------
+
+    def enter(self, check: bool) -> tuple[bytes, bytes]:
+        """How the function begins. With `check`, the first part ends in a jump to where a stack
+        that is exhausted is dealt with."""
+        size = self.size
+        first = b"\x55\x48\x89\xe5" + rm(b"\x89", RDI, CONTEXT, 1)
+        if check:
+            first += b"\x48\x8d\x84\x24" + int32(-size)  # lea rax, [rsp - size]
+            first += at(b"\x8b", R11, RDI, VM_CONTEXT["store"], 1)
+            first += at(b"\x3b", RAX, R11, VM_STORE["stack_limit"], 1) + jump_if(BE)
+        rest = [b"\x48\x81\xec" + int32(size)]
+        rest += [rm(b"\x89", r, place, 1) for r, place in self._kept()]
+        if self.uses_memory:
+            rest.append(at(b"\x8b", R15, RDI, VM_CONTEXT["memory_base"], 1))
+        if self.out:
+            rest.append(rm(b"\x89", RSI, self._out_place(), 1))
+        rest += self._take_arguments()
+        rest += self._clear()
+        return first, b"".join(rest)
+
+    def _kept(self) -> list[tuple[int, int]]:
+        """Registers to give back, and where they are."""
+        kept = [(R15, -16), *((r, -24 - 8 * k) for k, r in enumerate(self._saved))]
+        return kept if self.uses_memory else kept[1:]
+
+    def _out_place(self) -> int:
+        return -24 - 8 * len(self._saved)
+
+    def restore(self) -> bytes:
+        """Give registers back."""
+        return b"".join([rm(b"\x8b", r, place, 1) for r, place in self._kept()])
+
+    def leave(self) -> bytes:
+        """How it ends: with `leave; ret`, or `leave; ret 8`."""
+        return self.restore() + (b"\xc9\xc2\x08\0" if self.tail else b"\xc9\xc3")
+
+    def out_pointer(self, register: int) -> bytes:
+        """Where results go, to a register."""
+        return rm(b"\x8b", register, self._out_place(), 1)
+
+    def _take_arguments(self) -> list[bytes]:
+        framed, moves, late = [], [], []
+        found, _ = arguments(self.type)
+        for home, source, t in zip(self.homes, found, self.type.params):
+            if source >= ON_STACK:
+                late.append(_from_stack(source - ON_STACK + 16, t, home))
+            elif home < 0:
+                framed.append((copy_vector if t is V128 else to_frame)(home, source))
+            else:
+                moves.append((home, source, t))
+        return [*framed, *parallel(moves), *late]
+
+    def _clear(self) -> list[bytes]:
+        """Zeros for the locals that are not parameters."""
+        first, count = len(self.type.params), len(self.types)
+        pieces = []
+        for x in range(first, count):
+            home = self.homes[x]
+            if home >= XMM0:
+                pieces.append(rm(b"\x0f\x57", home, home))
+            elif home >= 0:
+                pieces.append(rm(b"\x31", home, home))
+        framed = [x for x in range(first, count) if self.homes[x] < 0]
+        if not framed:
+            return pieces
+        if len(framed) <= 4 and self.unit == 8:
+            return pieces + [rm(b"\xc7", 0, self.homes[x], 1) + int32(0) for x in framed]
+        pieces.append(rm(b"\x0f\x57", XMM0, XMM0))
+        high = self.places[framed[0]] + self.unit
+        low = self.places[framed[-1]]
+        steps = (high - low + 15) // 16
+        if steps <= 32:
+            return pieces + [rm(b"\x0f\x11", XMM0, high - 16 * (k + 1)) for k in range(steps)]
+        pieces.append(rm(b"\x8d", RAX, high - 16 * steps, 1) + rm(b"\x8d", RCX, high, 1))
+        # movups [rax], xmm0; add rax, 16; cmp rax, rcx; jb back
+        pieces.append(b"\x0f\x11\x00\x48\x83\xc0\x10\x48\x39\xc8\x72\xf4")
+        return pieces
+
+
+def _weigh(body: Body, facts: Facts, callers: frozenset[int]) -> "tuple[Counter[int], int]":
+    """How often each local is used and how often something is called, by a guess at how often
+    loops run."""
+    ops, imms = body.ops, body.imms
+    uses: Counter[int] = Counter(compress(cast(list[int], imms), map(_LOCALS.__contains__, ops)))
+    calls = sum(map(callers.__contains__, ops)) if callers else 0
+    ends: list[int] = []
+    for start in sorted(facts.assigned):
+        while ends and ends[-1] < start:
+            ends.pop()
+        end = facts.ends[start]
+        ends.append(end)
+        if len(ends) > _DEEP:
+            continue
+        factor = _OFTEN ** len(ends) - _OFTEN ** (len(ends) - 1)
+        inside = ops[start:end]
+        if callers:
+            calls += factor * sum(map(callers.__contains__, inside))
+        some = cast(list[int], imms[start:end])
+        found = Counter(compress(some, map(_LOCALS.__contains__, inside)))
+        for x, count in found.items():
+            uses[x] += factor * count
+    return uses, calls
+
+
+def parallel(moves: "list[tuple[int, int, ValType]]") -> list[bytes]:
+    """Move values (from anywhere) to registers all at once: no move destroys what another reads."""
+    found, left = [], [m for m in moves if m[0] != m[1]]
+    found += [move(d, s, t) for d, s, t in moves if d == s and t is I32]
+    while left:
+        read = Counter([source for _, source, _ in left])
+        ready = [m for m in left if read[m[0]] == 0]
+        if not ready:  # they go round in circles: take one out
+            k = max(range(len(left)), key=lambda k: is_float(left[k][2]))
+            left[k] = _aside(found, *left[k])
+            continue
+        found += [move(*m) for m in ready]
+        left = [m for m in left if m not in ready]
+    return found
+
+
+def _aside(found: list[bytes], target: int, source: int, t: ValType) -> tuple[int, int, ValType]:
+    """Put the source of a move where nothing else is."""
+    if is_float(t):
+        found.append(copy_vector(XMM15, source))
+        return target, XMM15, t
+    found.append(to_register(RAX, source, 1))
+    return target, RAX, t
+
+
+def move(target: int, source: int, t: ValType) -> bytes:
+    """A value of a type from anywhere to a register."""
+    if t is V128:
+        return copy_vector(target, source)
+    if is_float(t):
+        return to_xmm(target, source, t is F64)
+    if t is I32 and target == source:
+        return rm(b"\x8b", target, source)
+    return to_register(target, source, t is not I32)
+
+
+def _from_stack(offset: int, t: ValType, home: int) -> bytes:
+    """An argument that came on the stack, to its home."""
+    if t is V128:
+        text = at(b"\x0f\x10", XMM0, RBP, offset)
+        return text + copy_vector(home, XMM0)
+    if home >= XMM0:
+        return at(b"\x0f\x10", home, RBP, offset, 0, b"\xf2" if t is F64 else b"\xf3")
+    if home >= 0:
+        return at(b"\x8b", home, RBP, offset, int(t is not I32))
+    return at(b"\x8b", RAX, RBP, offset, 1) + to_frame(home, RAX)

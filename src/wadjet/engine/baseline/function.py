@@ -1,0 +1,669 @@
+"""One valid function → machine code, in a single walk over its body.
+
+The operand stack holds where each operand is: a register, a place in the frame, a constant (see
+`x86`), or the home of a local that was got and not yet used. Where blocks begin and end, operands
+are in their own places in the frame; in between they stay wherever they came to be. What the next
+instruction does with a result is looked at in advance: it is made where it is wanted, and a
+comparison before a branch leaves no value at all.
+
+Code is gathered as pieces, which are joined at the end; only then are the distances of jumps
+known. Encodings are remembered by instruction and operands: programs repeat themselves.
+"""
+
+import struct
+from collections.abc import Callable
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
+
+from wadjet.core.body import Catch, MemArg
+from wadjet.core.opcodes import BY_NAME, ROWS, Op, row
+from wadjet.core.types import F64, I32, V128, FuncType, ValType
+from wadjet.engine.baseline.frame import CONTEXT, Frame, is_float
+from wadjet.engine.baseline.selection import (
+    ACCESSES, BINARY, COMPARE, EQUAL, UNARY, UNEQUAL, Access,
+)  # fmt: skip
+from wadjet.engine.baseline.x86 import (
+    CALL, CONST32, CONST64, E, JUMP, NE, P, RAX, RCX, RDI, REGISTERS, RSI, XMM0, copy_vector,
+    indexed, jump_if, load_constant, rm, set_flag, signed, to_frame, to_register, to_xmm,
+)  # fmt: skip
+from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.function import SMALL_FRAME
+
+if TYPE_CHECKING:
+    from wadjet.engine.baseline.module import Baseline
+    from wadjet.core.validate.facts import Facts
+    from wadjet.engine.runtime.loader import Object
+
+_F64_ROWS: Final = frozenset(
+    r.op for r in ROWS if r.results is not None and len(r.results) == 1 and r.results[0] is F64
+)
+_FLOAT_ROWS: Final = frozenset(
+    r.op for r in ROWS if r.results and r.results[0] is not None and is_float(r.results[0])
+)
+_NO_BLOCK: Final = (0, 0)
+_MASK64: Final = (1 << 64) - 1
+
+
+class Call(NamedTuple):
+    """A place in the code that refers to something outside of it: the four bytes before `end` hold
+    the distance to `symbol` (a name, or the number of a row) + `addend`."""
+
+    end: int
+    symbol: str | int
+    addend: int
+
+
+class Compiled(NamedTuple):
+    """A function's machine code, and what it refers to."""
+
+    code: bytearray
+    calls: list[Call]
+    rows: "list[Object]"
+    #: whether it makes tail calls, and must be called like those who do
+    tail: bool
+
+
+class Beyond(Exception):
+    """A function is not for this compiler."""
+
+
+class Vectors(Exception):
+    """A function has vectors, although none of its instructions says so: begin anew."""
+
+
+Types = tuple[ValType, ...]
+
+
+@final
+class Catcher:
+    """What catches exceptions that pass a block: where they go, what of them is wanted."""
+
+    __slots__ = ("catches", "caught", "is_open", "label", "used")
+
+    def __init__(self, label: int, catches: tuple[Catch, ...]) -> None:
+        self.label = label
+        self.catches: Final = catches
+        #: whether anything goes there
+        self.used = False
+        #: legacy: outside the body of its `try` it does not apply
+        self.is_open = True
+        #: legacy: the place of the exception that was caught
+        self.caught = 0
+
+
+@final
+class Block:
+    """A block that is open: where branches to it go, the types of what it begins with and leaves,
+    and how many operands are below it."""
+
+    __slots__ = (
+        "arity", "catcher", "else_label", "height", "is_loop", "label", "params", "results",
+    )  # fmt: skip
+
+    def __init__(
+        self, label: int, height: int, params: Types, results: Types, is_loop: bool
+    ) -> None:
+        self.label: Final = label
+        self.height: Final = height
+        self.params: Final = params
+        self.results: Final = results
+        self.is_loop: Final = is_loop
+        self.arity: Final = len(params if is_loop else results)
+        self.else_label = -1
+        self.catcher: Catcher | None = None
+
+
+# kinds of instructions in the walk
+_SPECIAL: Final = 0
+_GET: Final = 1
+_SET: Final = 2
+_TEE: Final = 3
+_CONST: Final = 4
+_PURE2: Final = 5
+_PURE1: Final = 6
+_LOAD: Final = 7
+_STORE: Final = 8
+_COMPARE: Final = 9
+_EQZ: Final = 10
+_EQZS: Final = {0x45: (0x46, CONST32), 0x50: (0x51, CONST64)}
+_FLAG_USERS: Final = frozenset((Op.BR_IF, Op.IF, Op.SELECT))
+
+
+def kinds_of_rows() -> list[int]:
+    """For each op, how the walk deals with it."""
+    kinds = [_SPECIAL] * (max(r.op for r in ROWS) + 1)
+    kinds[Op.LOCAL_GET], kinds[Op.LOCAL_SET], kinds[Op.LOCAL_TEE] = _GET, _SET, _TEE
+    for op in (Op.I32_CONST, Op.I64_CONST, Op.F32_CONST, Op.F64_CONST):
+        kinds[op] = _CONST
+    for op in BINARY:
+        kinds[op] = _PURE2
+    for op in UNARY:
+        kinds[op] = _PURE1
+    for op in COMPARE:
+        kinds[op] = _COMPARE
+    for op in _EQZS:
+        kinds[op] = _EQZ
+    for op in ACCESSES:
+        kinds[op] = _STORE if ".store" in row(op).mnemonic else _LOAD
+    return kinds
+
+
+#: op of a constant → what is added to its bits, and the mask of those
+_CONSTANTS: Final = {
+    Op.I32_CONST: (CONST32, 0xFFFFFFFF),
+    Op.F32_CONST: (CONST32, 0xFFFFFFFF),
+    Op.I64_CONST: (CONST64, _MASK64),
+    Op.F64_CONST: (CONST64, _MASK64),
+}
+
+
+@final
+class FunctionCompiler:
+    """The state of one function under construction, and the vocabulary of the handlers."""
+
+    def __init__(self, home: "Baseline", slot: int, facts: "Facts", unit: int) -> None:
+        self.home: Final = home
+        self.slot: Final = slot
+        self.body: Final = home.valid.module.codes[slot].body
+        self.facts: Final = facts
+        self.index: Final = slot + home.layout.func_imports
+        type_ = home.valid.func_types[self.index].comp
+        assert isinstance(type_, FuncType)
+        self.type: Final = type_
+        kinds = set(self.body.ops)
+        self.frame: Final = Frame(type_, facts, self.body, unit, kinds, home.callers, home.spare)
+        self.frame.uses_memory = home.guarded and not home.accesses.isdisjoint(kinds)
+        self.unit: Final = unit
+        if unit == 8 and V128 in facts.locals:
+            raise Vectors
+        self.slots: Final = self.frame.slots
+        self.homes: Final = self.frame.homes
+        self.stack: list[int] = []
+        #: registers for operands that are free
+        self.free: list[int] = list(self.frame.temps)
+        self.free_xmm: list[int] = list(self.frame.temps_xmm)
+        self.temps: Final = frozenset((*self.frame.temps, *self.frame.temps_xmm))
+        #: pieces of code; the first two are how the function begins
+        self.out: list[bytes] = [b"", b""]
+        #: label → the piece it stands before, -1 where that is not known yet
+        self.labels: list[int] = []
+        #: (piece that ends in a distance, label)
+        self.jumps: list[tuple[int, int]] = []
+        self.symbols: list[tuple[int, str | int, int]] = []
+        #: tables of distances to labels: (piece, labels)
+        self.tables: list[tuple[int, list[int]]] = []
+        self.traps: dict[int, int] = {}
+        self.blocks: list[Block] = []
+        #: where the function ends
+        self.end: Final = self.label()
+        self.live = True
+        self.next = 0  # the instruction to go on with
+        self.rows: list[Object] = []
+
+    # --- labels and jumps ----------------------------------------------------------------------
+
+    def label(self) -> int:
+        """A new label, to be placed."""
+        self.labels.append(-1)
+        return len(self.labels) - 1
+
+    def place(self, label: int) -> None:
+        """The label stands here."""
+        self.labels[label] = len(self.out)
+
+    def jump(self, label: int) -> None:
+        """Go there."""
+        self.jumps.append((len(self.out), label))
+        self.out.append(JUMP)
+
+    def jump_if(self, condition: int, label: int) -> None:
+        """Go there where the flags say so."""
+        if condition == UNEQUAL:
+            self.jumps.append((len(self.out), label))
+            self.out.append(jump_if(P))
+            condition = NE
+        self.jumps.append((len(self.out), label))
+        # over the jump, where the operands are not ordered
+        self.out.append(b"\x7a\x06" + jump_if(E) if condition == EQUAL else jump_if(condition))
+
+    def trap_if(self, condition: int, code: int) -> None:
+        """Trap where the flags say so."""
+        self.jump_if(condition, self.trap_label(code))
+
+    def trap_label(self, code: int) -> int:
+        """Where a trap is raised."""
+        found = self.traps.get(code)
+        if found is None:
+            found = self.traps[code] = self.label()
+        return found
+
+    def call(self, symbol: str, addend: int = 0, text: bytes = CALL) -> None:
+        """An instruction that ends in the distance to a symbol."""
+        self.symbols.append((len(self.out), symbol, addend))
+        self.out.append(text)
+
+    def call_row(self, loaded: "Object") -> None:
+        """Call a row."""
+        if loaded not in self.rows:
+            self.rows.append(loaded)
+        self.symbols.append((len(self.out), self.rows.index(loaded), 0))
+        self.out.append(CALL)
+
+    def handler_label(self, limit: int | None = None) -> int:
+        """Where an exception on its way goes; with `limit`, out of the blocks behind the first so
+        many."""
+        for block in reversed(self.blocks[:limit]):
+            catcher = block.catcher
+            if catcher is not None and catcher.is_open:
+                catcher.used = True
+                return catcher.label
+        return self.end
+
+    def needs_vectors(self) -> None:
+        """There is a vector."""
+        if self.unit == 8:
+            raise Vectors
+
+    # --- operands ------------------------------------------------------------------------------
+
+    def pop(self) -> int:
+        """Where the top operand is; its register may be used again."""
+        where = self.stack.pop()
+        if where in self.temps:
+            (self.free if where < XMM0 else self.free_xmm).append(where)
+        return where
+
+    def result(self, is_float: bool) -> int:
+        """A register for a result, which is pushed."""
+        free = self.free_xmm if is_float else self.free
+        if not free:
+            self._make_room(is_float)
+        where = free.pop()
+        self.stack.append(where)
+        return where
+
+    def _make_room(self, is_float: bool) -> None:
+        """Free a register: that of the lowest operand."""
+        for h, where in enumerate(self.stack):
+            if where in self.temps and (where >= XMM0) == is_float:
+                self.to_slot(h, where)
+                self.stack[h] = self.slots[h]
+                (self.free_xmm if is_float else self.free).append(where)
+                return
+        raise AssertionError("operands are all that registers are for")
+
+    def to_slot(self, height: int, where: int) -> None:
+        """Copy an operand to the place for this height."""
+        place = self.slots[height]
+        if self.unit == 16 and (where < 0 or XMM0 <= where < REGISTERS):
+            self.out.append(copy_vector(place, where))
+        else:
+            self.out.append(to_frame(place, where))
+
+    def spill(self, below: int) -> None:
+        """Operands below a height leave the registers that hold operands."""
+        stack = self.stack
+        for h in range(below):
+            where = stack[h]
+            if where in self.temps:
+                self.to_slot(h, where)
+                stack[h] = self.slots[h]
+                (self.free if where < XMM0 else self.free_xmm).append(where)
+
+    def flush(self, start: int = 0) -> None:
+        """Operands, from a height on, go to their own places."""
+        stack, slots = self.stack, self.slots
+        for h in range(start, len(stack)):
+            where = stack[h]
+            if where != slots[h]:
+                self.to_slot(h, where)
+                stack[h] = slots[h]
+                if where in self.temps:
+                    (self.free if where < XMM0 else self.free_xmm).append(where)
+
+    def settle(self, height: int) -> None:
+        """From here on there are so many operands, all in their places."""
+        self.stack[:] = self.slots[:height]
+        self.free[:] = self.frame.temps
+        self.free_xmm[:] = self.frame.temps_xmm
+
+    def unshare(self, local: int) -> None:
+        """A local is about to change: operands that stand for what it was get copies."""
+        where = self.homes[local]
+        stack = self.stack
+        for h, each in enumerate(stack):
+            if each == where:
+                self.to_slot(h, where)
+                stack[h] = self.slots[h]
+
+    def to_gpr(self, register: int, where: int, wide: int) -> None:
+        """An integer from anywhere to a general register."""
+        text = to_register(register, where, wide)
+        if text:
+            self.out.append(text)
+
+    # --- the walk ------------------------------------------------------------------------------
+
+    # long: the one loop that every instruction goes through
+    def run(self) -> Compiled:
+        """Compile the function."""
+        self.blocks.append(Block(self.end, 0, (), self.type.results, False))
+        ops, imms, dead = self.body.ops, self.body.imms, self.facts.dead
+        kinds, handlers, memo = self.home.kinds, self.home.handlers, self.home.memo
+        stack, homes, out = self.stack, self.homes, self.out
+        temps, free, free_xmm = self.temps, self.free, self.free_xmm
+        vectors = self.unit == 16
+        i, count = 0, len(ops)
+        while i < count:
+            op = ops[i]
+            kind = kinds[op]
+            if kind == _GET:
+                x = cast(int, imms[i])
+                if vectors and self.facts.locals[x] is V128:
+                    out.append(copy_vector(self.slots[len(stack)], homes[x]))
+                    stack.append(self.slots[len(stack)])
+                else:
+                    stack.append(homes[x])
+            elif kind == _CONST:
+                base, mask = _CONSTANTS[op]
+                stack.append(base + (cast(int, imms[i]) & mask))
+            elif kind == _PURE2:
+                b = stack.pop()
+                a = stack.pop()
+                is_real = op in _FLOAT_ROWS
+                pool = free_xmm if is_real else free
+                if b in temps:
+                    pool.append(b)
+                if a in temps:
+                    pool.append(a)
+                i += 1
+                following = kinds[ops[i]]
+                if following in (_SET, _TEE):
+                    d = homes[cast(int, imms[i])]
+                    i += 1
+                    if d in stack:
+                        self.unshare(cast(int, imms[i - 1]))
+                    if following == _TEE:
+                        stack.append(d)
+                else:
+                    if not pool:
+                        self._make_room(is_real)
+                    d = pool.pop()
+                    stack.append(d)
+                key = (op, d, a, b)
+                text = memo.get(key)
+                if text is None:
+                    text = memo[key] = _binary(op, d, a, b)
+                out.append(text)
+                continue
+            elif kind in (_LOAD, _STORE):
+                i = (self._load if kind == _LOAD else self._store)(op, cast(MemArg, imms[i]), i)
+                continue
+            elif kind in (_SET, _TEE):
+                x = cast(int, imms[i])
+                self._assign(x, kind == _TEE)
+            elif kind in (_COMPARE, _EQZ):
+                i = self._compare(op, i)
+                continue
+            elif kind == _PURE1:
+                i = self._unary(op, i)
+                continue
+            else:
+                self.next = i + 1
+                handlers[op](self, imms[i], i)
+                i = self.next
+                if not self.live and i in dead:
+                    i = dead[i]
+                continue
+            i += 1
+        return self._finish()
+
+    def destination(self, i: int, is_real: bool) -> tuple[int, int]:
+        """Where the result of the instruction before this one goes, and where the walk goes on: a
+        local's home where it is assigned at once, else a register that is pushed."""
+        following = self.body.ops[i]
+        if following == Op.LOCAL_SET or following == Op.LOCAL_TEE:
+            x = cast(int, self.body.imms[i])
+            d = self.homes[x]
+            if d in self.stack:
+                self.unshare(x)
+            if following == Op.LOCAL_TEE:
+                self.stack.append(d)
+            return d, i + 1
+        return self.result(is_real), i
+
+    def _assign(self, x: int, keep: bool) -> None:
+        """local.set, local.tee of what is on the stack."""
+        where = self.stack[-1]
+        home = self.homes[x]
+        if where == home:
+            if not keep:
+                self.stack.pop()
+            return
+        t = self.facts.locals[x]
+        self.pop()
+        if home in self.stack:
+            self.unshare(x)
+        self.out.append(_store_local(home, where, t))
+        if keep:
+            if t is V128:
+                height = len(self.stack)
+                self.stack.append(where)
+                self.flush(height)
+            else:
+                self.stack.append(home)
+
+    def _unary(self, op: int, i: int) -> int:
+        a = self.pop()
+        if op == _WRAP and (a < 0 or a >= CONST32):
+            # the low half of a place or a constant is there already
+            self.stack.append(a if a < 0 else CONST32 + (a & 0xFFFFFFFF))
+            return i + 1
+        d, i = self.destination(i + 1, op in _FLOAT_ROWS)
+        key = (op, d, a, 0)
+        memo = self.home.memo
+        text = memo.get(key)
+        if text is None:
+            text = memo[key] = _single(op, d, a)
+        self.out.append(text)
+        return i
+
+    def _load(self, op: int, arg: MemArg, i: int) -> int:
+        if arg.memory or arg.offset > 0x3FFFFFFF:
+            self.next = i + 1
+            self.home.row(self, i)
+            return self.next
+        a = self.pop()
+        d, i = self.destination(i + 1, op in _FLOAT_ROWS)
+        key = (op, d, a, arg.offset)
+        memo = self.home.memo
+        text = memo.get(key)
+        if text is None:
+            text = memo[key] = _load(op, d, a, arg.offset)
+        self.out.append(text)
+        return i
+
+    def _store(self, op: int, arg: MemArg, i: int) -> int:
+        if arg.memory or arg.offset > 0x3FFFFFFF:
+            self.next = i + 1
+            self.home.row(self, i)
+            return self.next
+        value = self.pop()
+        a = self.pop()
+        key = (op, value, a, arg.offset)
+        memo = self.home.memo
+        text = memo.get(key)
+        if text is None:
+            text = memo[key] = _store(op, value, a, arg.offset)
+        self.out.append(text)
+        return i + 1
+
+    def _compare(self, op: int, i: int) -> int:
+        """A comparison: what needs no value takes the flags."""
+        if op in _EQZS:
+            op, b = _EQZS[op]
+        else:
+            b = self.pop()
+        a = self.pop()
+        key = (op, a, b, -1)
+        memo = self.home.memo
+        text = memo.get(key)
+        found = COMPARE[op]
+        if text is None:
+            text = memo[key] = found.flags(a, b)
+        i += 1
+        following = self.body.ops[i]
+        if following in _FLAG_USERS:
+            handler = self.home.flag_users[following]
+            self.next = i + 1
+            handler(self, text, found.condition, i)
+            return self.next
+        self.out.append(text)
+        d, i = self.destination(i, False)
+        self.out.append(_flag(d, found.condition))
+        return i
+
+    def condition(self) -> bytes:
+        """Pop an i32; code after which NE holds where it is not zero."""
+        where = self.pop()
+        memo = self.home.memo
+        key = (0x46, where, CONST32, -1)
+        text = memo.get(key)
+        if text is None:
+            text = memo[key] = COMPARE[0x46].flags(where, CONST32)
+        return text
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def _finish(self) -> Compiled:
+        self.place(self.end)
+        out = self.out
+        out.append(self.frame.leave())
+        leaf = not self.frame.calls and self.frame.size < 8 * SMALL_FRAME
+        if not leaf:
+            self.jumps.append((0, self.trap_label(TrapCode.STACK_EXHAUSTED)))
+        for code, label in self.traps.items():
+            self.place(label)
+            out.append(rm(b"\x8b", RDI, CONTEXT, 1) + load_constant(RSI, code))
+            self.call("wj_trap")
+        out[0], out[1] = self.frame.enter(not leaf)
+        return self._join()
+
+    def _join(self) -> Compiled:
+        """All pieces in a row, every distance filled in."""
+        sizes = list(accumulate(map(len, self.out), initial=0))
+        text = bytearray(b"".join(self.out))
+        starts = [sizes[piece] for piece in self.labels]
+        pack = struct.pack_into
+        for piece, label in self.jumps:
+            stop = sizes[piece + 1]
+            pack("<i", text, stop - 4, starts[label] - stop)
+        for piece, labels in self.tables:
+            base = sizes[piece]
+            pack(f"<{len(labels)}i", text, base, *[starts[label] - base for label in labels])
+        calls = [Call(sizes[piece + 1], name, addend) for piece, name, addend in self.symbols]
+        return Compiled(text, calls, self.rows, self.frame.tail)
+
+
+_WRAP: Final = BY_NAME["i32.wrap_i64"][0].op
+
+
+#: Compiles one instruction, given its immediate and index.
+Handler = Callable[[FunctionCompiler, object, int], None]
+#: Compiles one that takes flags: the code that sets them, the condition, the index.
+FlagUser = Callable[[FunctionCompiler, bytes, int, int], None]
+
+
+# --- encodings, remembered -----------------------------------------------------------------------
+
+
+def _binary(op: int, d: int, a: int, b: int) -> bytes:
+    encode = BINARY[op]
+    if d >= 0:
+        return encode(d, a, b)
+    if op in _FLOAT_ROWS:
+        return encode(XMM0, a, b) + to_frame(d, XMM0)
+    return encode(RAX, a, b) + to_frame(d, RAX)
+
+
+def _single(op: int, d: int, a: int) -> bytes:
+    encode = UNARY[op]
+    if d >= 0:
+        return encode(d, a)
+    if op in _FLOAT_ROWS:
+        return encode(XMM0, a) + to_frame(d, XMM0)
+    return encode(RAX, a) + to_frame(d, RAX)
+
+
+def _store_local(home: int, where: int, t: ValType) -> bytes:
+    if t is V128:
+        return copy_vector(home, where)
+    if home < 0:
+        return to_frame(home, where)
+    if home >= XMM0:
+        return to_xmm(home, where, t is F64)
+    return to_register(home, where, t is not I32)
+
+
+def _address(a: int, offset: int) -> tuple[bytes, int, int]:
+    """Code, the register that holds an address (-1 for none), and what is left to add."""
+    if a >= CONST32:
+        offset += a & 0xFFFFFFFF
+        if offset < 1 << 31:
+            return b"", -1, offset
+        return load_constant(RAX, offset), RAX, 0
+    if a < 0:
+        return to_register(RAX, a, 0), RAX, offset
+    return b"", a, offset
+
+
+def _load(op: int, d: int, a: int, offset: int) -> bytes:
+    access: Access = ACCESSES[op]
+    text, index, offset = _address(a, offset)
+    is_real = op in _FLOAT_ROWS
+    target = d if d >= 0 else XMM0 if is_real else RAX
+    text += indexed(access.opcode, target, index, offset, access.wide, access.prefix, access.octet)
+    return text if d >= 0 else text + to_frame(d, target)
+
+
+def _store(op: int, value: int, a: int, offset: int) -> bytes:
+    access: Access = ACCESSES[op]
+    text, index, offset = _address(a, offset)
+    opcode = access.opcode
+    if access.opcode == b"\x0f\x11":
+        if value < 0 or value >= REGISTERS:
+            # as bits: floats are only moved
+            wide = int(access.size == 8)
+            text += to_register(RCX, value, wide)
+            return text + indexed(b"\x89", RCX, index, offset, wide, b"", False)
+        return text + indexed(opcode, value, index, offset, 0, access.prefix, False)
+    if value >= CONST32:
+        number = signed(value, access.wide)
+        if is_small(number, access.size):
+            code = b"\xc6" if access.size == 1 else b"\xc7"
+            plain = indexed(code, 0, index, offset, access.wide, access.prefix, False)
+            width = min(access.size, 4)
+            return text + plain + (number & (1 << 8 * width) - 1).to_bytes(width, "little")
+    if value < 0 or value >= REGISTERS:
+        text += to_register(RCX, value, 1)
+        value = RCX
+    return text + indexed(opcode, value, index, offset, access.wide, access.prefix, access.octet)
+
+
+def is_small(number: int, size: int) -> bool:
+    """Whether a constant can stand in a store of so many bytes."""
+    return size < 8 or -(1 << 31) <= number < 1 << 31
+
+
+def _flag(d: int, condition: int) -> bytes:
+    """A condition as an i32 in a register or a place."""
+    target = d if d >= 0 else RAX
+    if condition == EQUAL:
+        # setnp al; sete cl; and al, cl
+        text = b"\x0f\x9b\xc0\x0f\x94\xc1\x20\xc8" + rm(b"\x0f\xb6", target, RAX)
+    elif condition == UNEQUAL:
+        # setp al; setne cl; or al, cl
+        text = b"\x0f\x9a\xc0\x0f\x95\xc1\x08\xc8" + rm(b"\x0f\xb6", target, RAX)
+    else:
+        text = set_flag(target, condition)
+    return text if d >= 0 else text + to_frame(d, RAX)

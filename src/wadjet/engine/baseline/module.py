@@ -1,0 +1,233 @@
+"""The baseline compiler of one module: what all its functions share, and the rows they call.
+
+A row is an instruction that has no encoding here, as a function of its own (`emit.rows`). LLVM
+makes it when it is first met; programs share few of them, and whoever gives `make` keeps them.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, cast, final
+
+from wadjet.core.body import Handler as Suspended
+from wadjet.core.body import MemArg
+from wadjet.core.opcodes import ROWS, Op, row
+from wadjet.core.types import FUNCREF, I32, I64, FuncType, ValType
+from wadjet.core.validate import ValidModule
+from wadjet.engine.baseline.branches import branch
+from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
+from wadjet.engine.baseline.control import CONTROL, FLAG_USERS
+from wadjet.engine.baseline.exceptions import EXCEPTIONS
+from wadjet.engine.baseline.frame import CONTEXT
+from wadjet.engine.baseline.function import (
+    Beyond, Compiled, FlagUser, FunctionCompiler, Handler, Types, Vectors, kinds_of_rows,
+)  # fmt: skip
+from wadjet.engine.baseline.selection import ACCESSES, NEEDS
+from wadjet.engine.baseline.x86 import CMP, NE, RAX, RDI, RSI, rm
+from wadjet.engine.contract.layout import ContextLayout
+from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.canonical import makes_nan
+from wadjet.engine.emit.function import Emit
+from wadjet.engine.emit.rows import Effect, emit_row
+from wadjet.engine.runtime.loader import Object
+
+#: The processor that it is for.
+ARCH: Final = "x86_64"
+#: Gives the object of a row, made of this text if need be.
+Make = Callable[[str, Callable[[], str]], bytes]
+
+#: How many encodings to remember before starting anew.
+_REMEMBERED: Final = 1 << 17
+_MEMO: Final[dict[tuple[int, int, int, int], bytes]] = {}
+#: What may go to a label.
+_BRANCHES: Final = frozenset((
+    Op.BR_ON_CAST, Op.BR_ON_CAST_FAIL, Op.BR_ON_CAST_DESC_EQ, Op.BR_ON_CAST_DESC_EQ_FAIL,
+    Op.RESUME, Op.RESUME_THROW, Op.RESUME_THROW_REF,
+))  # fmt: skip
+#: What may come back with an exception on its way.
+_THROWING: Final = frozenset((
+    Op.RESUME, Op.RESUME_THROW, Op.RESUME_THROW_REF, Op.SUSPEND, Op.SWITCH,
+))  # fmt: skip
+_VECTORS: Final = frozenset(
+    r.op for r in ROWS if r.feature in ("simd", "relaxed-simd") or r.mnemonic.startswith("v128")
+)
+
+
+class _Row(NamedTuple):
+    loaded: Object
+    base: int
+
+
+@final
+class Baseline:
+    """See the module."""
+
+    def __init__(self, valid: ValidModule, settings: Settings, make: Make) -> None:
+        self.valid: Final = valid
+        self.settings: Final = settings
+        self.layout: Final = ContextLayout(valid.module)
+        self.globals: Final = valid.module.global_types()
+        self.tables: Final = valid.module.table_types()
+        self._tags: Final = valid.module.tag_types()
+        self.memories: Final = valid.module.memory_types()
+        self.exceptions: Final = settings.exceptions
+        self.guarded: Final = self._is_guarded()
+        self.memo: Final = _MEMO
+        self.flag_users: Final[Mapping[int, FlagUser]] = FLAG_USERS
+        self._make: Final = make
+        self.kinds: Final = kinds_of_rows()
+        for r in ROWS:
+            if not self._has(r.op, r.mnemonic):
+                self.kinds[r.op] = 0
+        known = CONTROL | CALLS | EXCEPTIONS
+        self.handlers: Final[list[Handler]] = [known.get(op, _row) for op in range(len(self.kinds))]
+        #: how many operands more than validation knows of a suspension may leave
+        self.spare: Final = 1 + max(
+            [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
+        )
+        #: memory accesses that are encoded here
+        self.accesses: Final = frozenset(op for op in ACCESSES if self.kinds[op])
+        #: what may destroy registers
+        self.callers: Final = frozenset(
+            r.op for r in ROWS if not self.kinds[r.op] and r.op not in CONTROL
+        )
+        self._rows: Final[dict[object, _Row]] = {}
+        #: types of operands in the function being compiled
+        self._operands: dict[int, tuple[list[ValType], list[ValType]]] | None = None
+
+    def _is_guarded(self) -> bool:
+        """Whether the hardware checks accesses to the first memory."""
+        if not self.memories or not self.settings.guards:
+            return False
+        type_ = self.memories[0]
+        return type_.limits.addr is I32 and type_.page_log2 == 16
+
+    def _has(self, op: int, mnemonic: str) -> bool:
+        """Whether a row may be encoded here, given what the processor can do and the profile."""
+        need = NEEDS.get(mnemonic.partition(".")[2])
+        if need is not None and need not in self.settings.features:
+            return False
+        if op in ACCESSES and not self.guarded:
+            return False
+        return not (self.settings.deterministic and makes_nan(mnemonic))
+
+    def type(self, x: int) -> FuncType:
+        """A function type, by type index."""
+        comp = self.valid.types[x].comp
+        assert isinstance(comp, FuncType), "a valid index names a function type"
+        return comp
+
+    def func_type(self, index: int) -> FuncType:
+        """The type of a function."""
+        comp = self.valid.func_types[index].comp
+        assert isinstance(comp, FuncType)
+        return comp
+
+    def tag_type(self, tag: int) -> FuncType:
+        """The type of a tag."""
+        comp = self.valid.types[self._tags[tag].type].comp
+        assert isinstance(comp, FuncType)
+        return comp
+
+    def compile(self, slot: int) -> Compiled | None:
+        """A function's code; None if it is beyond this compiler."""
+        body = self.valid.module.codes[slot].body
+        facts = self.valid.facts(slot)
+        if len(self.memo) > _REMEMBERED:
+            self.memo.clear()
+        self._operands = None
+        vectors = not _VECTORS.isdisjoint(body.ops)
+        try:
+            return FunctionCompiler(self, slot, facts, 16 if vectors else 8).run()
+        except Vectors:
+            return FunctionCompiler(self, slot, facts, 16).run()
+        except Beyond:
+            return None
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def row(self, c: FunctionCompiler, i: int, how: Emit | None = None) -> None:
+        """Compile an instruction as a call of a row. `how` emits another than its own."""
+        op, imm = c.body.ops[i], c.body.imms[i]
+        effect = self._effect(c, i)
+        if how is not None:
+            effect = Effect((effect.before[-1],), (FUNCREF,), ())
+        before, after, labels = effect
+        key = (op, imm, c.unit, tuple(before), tuple(after), tuple(labels))
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = self._new_row(c, i, effect, how)
+        floor = len(c.stack) - len(before)
+        c.spill(floor)
+        c.flush(floor)
+        leave_registers(c)
+        start = floor + found.base
+        c.out.append(rm(b"\x8d", RSI, c.slots[start], 1) + rm(b"\x8b", RDI, CONTEXT, 1))
+        c.call_row(found.loaded)
+        fetch_registers(c)
+        if self.exceptions and op in _THROWING:
+            look(c)
+        for depth in _targets(op, imm):
+            other = c.label()
+            c.out.append(rm(b"\x83", CMP, RAX) + bytes((depth + 1,)))
+            c.jump_if(NE, other)
+            count = c.blocks[-1 - depth].arity
+            c.stack[start:] = c.slots[start : start + count]
+            branch(c, depth)
+            c.live = True
+            c.place(other)
+        c.stack[floor:] = c.slots[floor : floor + len(after)]
+
+    def _effect(self, c: FunctionCompiler, i: int) -> Effect:
+        """The types of operands before and after an instruction: of those that it takes and leaves
+        if its row tells, else of all."""
+        r = row(c.body.ops[i])
+        if r.params is not None and r.results is not None:
+            at = self._address_type(c.body.imms[i], r.immediates)
+            ins = tuple(at if t is None else t for t in r.params)
+            return Effect(ins, tuple(at if t is None else t for t in r.results), ())
+        if self._operands is None:
+            wanted = {op for op in c.body.ops if row(op).params is None and op not in CONTROL}
+            self._operands = self.valid.operands(c.slot, wanted)
+        labels: tuple[Types, ...] = ()
+        if r.op in _BRANCHES:
+            labels = tuple(b.params if b.is_loop else b.results for b in c.blocks)
+        return Effect(*self._operands[i], labels)
+
+    def _address_type(self, imm: object, kinds: tuple[str, ...]) -> ValType:
+        """The type of addresses of what an immediate names."""
+        index = imm
+        if isinstance(imm, MemArg):
+            index = imm.memory
+        elif isinstance(imm, tuple) and imm and isinstance(imm[0], MemArg):
+            index = imm[0].memory
+        elif isinstance(imm, tuple) and "mem" in kinds:
+            index = imm[kinds.index("mem")]
+        elif isinstance(imm, tuple) and "table" in kinds:
+            index = imm[kinds.index("table")]
+        if not isinstance(index, int):
+            return I32
+        if "table" in kinds:
+            return self.tables[index].limits.addr
+        named = "mem" in kinds or any(kind.startswith("memarg") for kind in kinds)
+        return self.memories[index].limits.addr if named else I64
+
+    def _new_row(self, c: FunctionCompiler, i: int, effect: Effect, how: Emit | None) -> _Row:
+        text, base = emit_row(self.valid, (c.index, i), self.settings, effect, c.unit, how)
+        name = f"row {hashlib.sha256(text.encode()).hexdigest()}"
+        return _Row(Object(self._make(name, lambda: text)), base)
+
+
+def _targets(op: int, imm: object) -> list[int]:
+    """The labels that an instruction may go to."""
+    if op not in _BRANCHES:
+        return []
+    assert isinstance(imm, tuple)
+    if isinstance(imm[0], int) and op not in _THROWING:
+        return [imm[0]]
+    clauses = cast(tuple[Suspended, ...], imm[-1])
+    return sorted({clause.label for clause in clauses if clause.label is not None})
+
+
+def _row(c: FunctionCompiler, imm: object, i: int) -> None:
+    c.next = i + 1
+    c.home.row(c, i)
