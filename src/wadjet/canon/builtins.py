@@ -12,7 +12,6 @@ from wadjet.canon import copies, threads
 from wadjet.canon.context import Context
 from wadjet.canon.functions import waitable_set
 from wadjet.canon.instance import ComponentInstance
-from wadjet.canon.passages import Passage
 from wadjet.canon.resources import ResourceHandle
 from wadjet.canon.strings import LOADS, STORES
 from wadjet.canon.tasks import Thread
@@ -165,7 +164,7 @@ def _task_return(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
             memory is not lifted.memory or given.encoding != options.encoding
         ):
             trap("invalid `task.return` signature and/or options for current task")
-        assert isinstance(task.passage, Passage)
+        assert task.passage is not None
         task.passage.cx.lender = None
         task.resolve(task.passage.lift(flats, MAX_FLAT_PARAMS, result=True))
 

@@ -9,7 +9,7 @@ from wadjet.canon import waitables
 from wadjet.canon.context import Context
 from wadjet.canon.host import is_awaitable
 from wadjet.canon.instance import MAY_LEAVE, ComponentInstance, leave
-from wadjet.canon.passages import Flats, Passage
+from wadjet.canon.passages import Flats, Passage, Passing
 from wadjet.canon.tasks import BLOCK, RESOLVED, Task, Thread
 from wadjet.canon.traps import CANNOT_ENTER, trap
 from wadjet.canon.values import Err, Ok, ResultError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OnStart = Callable[[], tuple[Any, ...]]
 OnResolve = Callable[[Any], None]
 OnCancel = Callable[[ComponentInstance | None], None]
+Invoke = Callable[[OnStart, OnResolve, ComponentInstance | None], OnCancel]
 
 # what a callback answers
 _EXIT: Final = 0
@@ -98,7 +99,7 @@ class Lifted:
         on_start: OnStart,
         on_resolve: OnResolve,
         caller: ComponentInstance | None,
-        passage: Passage | None = None,
+        passage: Passing | None = None,
         suspendable: bool = False,
     ) -> OnCancel:
         """Call it: what asks it to end. A caller that is None is the host, which gives the
@@ -121,8 +122,8 @@ class Lifted:
 
     def _lower(self, task: Task) -> Flats:
         assert task.passage is not None
-        args = task.start()
         task.passage.cx.task = task
+        args = task.start()
         return task.passage.lower(args, MAX_FLAT_PARAMS, result=False)
 
     def _finish(self, task: Task, flats: Flats) -> None:
@@ -284,20 +285,21 @@ Callee = Lifted | HostFunction
 class Lowered:
     """A function of a component, or of the host, as an instance's core code calls it."""
 
-    __slots__ = ("callee", "inst", "options", "params", "passage", "results")
+    __slots__ = ("inst", "invoke", "options", "params", "passage", "results")
 
     def __init__(
         self,
         inst: ComponentInstance,
         options: Options,
-        callee: Callee,
-        passage: Passage,
+        invoke: Invoke,
+        passage: Passing,
         params: int,
     ) -> None:
-        """`params` is the number of core parameters without the address for the result."""
+        """`invoke` calls the callee; `params` is the number of core parameters without the address
+        for the result."""
         self.inst: Final = inst
         self.options: Final = options
-        self.callee: Final = callee
+        self.invoke: Final = invoke
         self.passage: Final = passage
         self.params: Final = params
         is_async = options.is_async
@@ -309,7 +311,7 @@ class Lowered:
         inst.check_leave()
         subtask = Subtask()
         call = _Call(self, subtask, flats)
-        subtask.on_cancel = self.callee.invoke(call.start, call.resolve, inst)
+        subtask.on_cancel = self.invoke(call.start, call.resolve, inst)
         if self.options.is_async:
             return call.packed()
         if subtask.resolved():

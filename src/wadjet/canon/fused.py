@@ -1,18 +1,28 @@
 """Calls from one component to another that never see Python: a function that one instance lifts and
 another lowers, joined by an adapter (`wadjet.canon.adapters`)."""
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Final, NamedTuple, final
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple, final
 
 from wadjet.canon.adapters import REASONS, Adapter, Need, Side, adapter
 from wadjet.canon.context import Context
-from wadjet.canon.functions import Lifted
+from wadjet.canon.functions import Invoke, Lifted, as_tuple
 from wadjet.canon.instance import ComponentInstance
-from wadjet.canon.resources import ResourceHandle, RuntimeResource
+from wadjet.canon.passages import Flats, Passing
+from wadjet.canon.resources import ResourceHandle
 from wadjet.canon.tasks import RESOLVED, STARTED, Task, Thread
 from wadjet.canon.traps import BORROWS_REMAIN, trap
-from wadjet.component.types import Borrow, Defined, FuncType, Future, Own, ResourceType, Stream
+from wadjet.component.types import (
+    Borrow,
+    Defined,
+    FuncType,
+    Future,
+    Own,
+    Resource,
+    ResourceType,
+    Stream,
+)
 from wadjet.component.validate import Options
 from wadjet.core.binary import encode
 from wadjet.core.types import Limits, MemoryType
@@ -25,6 +35,8 @@ from wadjet.engine.tiers import compile_module
 
 #: What takes a handle over: from its index on one side to what it is on the other.
 Transfer = Callable[[int], int]
+#: What makes one for borrowed handles of a resource, from one context to the other.
+Lend = Callable[[Context, Context, Resource], Transfer]
 
 
 class Given(NamedTuple):
@@ -35,26 +47,27 @@ class Given(NamedTuple):
     realloc: Func | None
 
 
-def fits(inst: ComponentInstance, type_: FuncType, callee: Lifted) -> bool:
-    """Whether an adapter can join the two: the function is not async, and neither instance lies in
-    the other, as then every call traps."""
-    to = callee.inst
-    return not type_.is_async and not inst.within(to) and not to.within(inst)
+def are_apart(one: ComponentInstance, other: ComponentInstance) -> bool:
+    """Whether neither instance lies in the other: else every call between them traps."""
+    return not one.within(other) and not other.within(one)
 
 
 def fuse(inst: ComponentInstance, given: Given, type_: FuncType, callee: Lifted) -> Func:
-    """The core function of a `canon lower` in an instance, of a function of another one. `type_` is
-    how the caller's component has it."""
-    outside = set(_around(inst))
-    entered = [each for each in _around(callee.inst) if each not in outside]
-    lower = _side(given.options, given.memory)
-    lift = _side(callee.options, callee.memory, callee.inst.program.plan.waits)
-    made = adapter(type_, lower, lift, len(entered))
-    linking = _Linking(inst, given, callee, entered)
-    imports = [linking.resolve(need) for need in made.needs]
-    code = _code(_Coded(made), inst.program.tier)
-    instance = instantiate(inst.scheduler.store, code, imports)
-    return instance.func(made.valid.module.exports[0].index)
+    """The core function of a `canon lower` in an instance, of a function of another one that is not
+    async. `type_` is how the caller's component has it."""
+    linking = _Linking(inst, given, callee)
+    scope = _Scope(callee.inst)
+    return linking.exports(type_, scope.lending, scope)["call"]
+
+
+def fuse_async(
+    inst: ComponentInstance, given: Given, type_: FuncType, callee: Lifted
+) -> tuple[Invoke, Passing]:
+    """The same for an async function: what calls it, and what its values pass through."""
+    linking = _Linking(inst, given, callee)
+    halves = linking.exports(type_, _pass_borrow, None)
+    there = _Halves(linking.there, halves["params"].entry, halves["results"].entry)
+    return partial(callee.invoke, passage=_Through(linking.back)), there
 
 
 def _around(inst: ComponentInstance | None) -> Iterator[ComponentInstance]:
@@ -109,57 +122,58 @@ def _code(coded: _Coded, tier: str) -> ModuleCode:
 class _Linking:
     """What the imports of one adapter are."""
 
-    __slots__ = ("back", "callee", "entered", "given", "inst", "scope", "there")
+    __slots__ = ("back", "callee", "entered", "given", "inst", "there")
 
-    def __init__(
-        self, inst: ComponentInstance, given: Given, callee: Lifted,
-        entered: list[ComponentInstance],
-    ) -> None:  # fmt: skip
+    def __init__(self, inst: ComponentInstance, given: Given, callee: Lifted) -> None:
         self.inst: Final = inst
         self.given: Final = given
         self.callee: Final = callee
-        self.entered: Final = entered
+        outside = set(_around(inst))
+        self.entered: Final = [each for each in _around(callee.inst) if each not in outside]
         #: handles of both sides, by types of the caller's component
         self.there: Final = Context(inst, None, None, inst)
         self.back: Final = Context(callee.inst, None, None, inst)
-        self.scope: Final = _Scope(callee.inst)
 
-    def resolve(self, need: Need) -> object:
+    def exports(self, type_: FuncType, lend: Lend, scope: "_Scope | None") -> dict[str, Func]:
+        """The functions of the adapter. `lend` makes what takes borrowed handles over."""
+        callee = self.callee
+        lower = _side(self.given.options, self.given.memory)
+        lift = _side(callee.options, callee.memory, callee.inst.program.plan.waits)
+        made = adapter(type_, lower, lift, len(self.entered))
+        imports = [self._resolve(need, lend, scope) for need in made.needs]
+        code = _code(_Coded(made), self.inst.program.tier)
+        instance = instantiate(self.inst.scheduler.store, code, imports)
+        return {e.name: instance.func(e.index) for e in made.valid.module.exports}
+
+    def _resolve(self, need: Need, lend: Lend, scope: "_Scope | None") -> object:
         """What one import is."""
+        given: Given | Lifted = self.given if need.side == "lower" else self.callee
         match need.kind:
             case "trap":
                 return _trap
-            case "enter":
-                return self.scope.enter
-            case "exit":
-                return self.scope.exit
-            case "leave":
-                return self.scope.leave
+            case "enter" | "exit" | "leave":
+                return getattr(scope, need.kind)
             case "flags":
-                return self._flags(need)
+                inst = self.inst if need.side == "lower" else self.entered[need.index]
+                return inst.cell
             case "callee":
                 return self.callee.core
-            case "memory" | "realloc":
-                given: Given | Lifted = self.given if need.side == "lower" else self.callee
-                return given.memory if need.kind == "memory" else given.realloc
+            case "memory":
+                return given.memory
+            case "realloc":
+                return given.realloc
             case "post-return":
                 return self.callee.post_return
-        source, target = self.there, self.back
-        if need.side == "lift":
-            source, target = target, source
-        return _transfer(need, source, target, self.scope)
-
-    def _flags(self, need: Need) -> object:
         if need.side == "lower":
-            return self.inst.cell
-        return self.entered[need.index].cell if need.index else self.callee.inst.cell
+            return _transfer(need, self.there, self.back, lend)
+        return _transfer(need, self.back, self.there, lend)
 
 
 def _trap(code: int) -> None:
     trap(REASONS[code])
 
 
-def _transfer(need: Need, source: Context, target: Context, scope: "_Scope") -> Transfer:
+def _transfer(need: Need, source: Context, target: Context, lend: Lend) -> Transfer:
     """The function that takes a handle from one instance to another."""
     t = need.type
     if not isinstance(t, Defined):
@@ -168,11 +182,61 @@ def _transfer(need: Need, source: Context, target: Context, scope: "_Scope") -> 
         case Own(ResourceType(resource=resource)):
             return lambda i: target.lower_own(source.lift_own(i, resource), resource)
         case Borrow(ResourceType(resource=resource)):
-            return scope.lending(source.inst, source.resources[resource])
+            return lend(source, target, resource)
         case Stream():
             return lambda i: target.lower_stream(source.lift_stream(i, t), t)
     assert isinstance(t.shape, Future), t
     return lambda i: target.lower_future(source.lift_future(i, t), t)
+
+
+def _pass_borrow(source: Context, target: Context, resource: Resource) -> Transfer:
+    """Lend a resource for a call that has a task and a subtask."""
+    return lambda i: target.lower_borrow(source.lift_borrow(i, resource), resource)
+
+
+@final
+class _Halves:
+    """Values of an async function between the caller's core code and the callee's: they are never
+    seen, core values go in and come out."""
+
+    __slots__ = ("_params", "_results", "cx")
+
+    def __init__(
+        self, cx: Context, params: Callable[..., Any], results: Callable[..., Any]
+    ) -> None:
+        self.cx: Final = cx
+        self._params: Final = params
+        self._results: Final = results
+
+    def lift(self, flats: Sequence[Any], limit: int, *, result: bool) -> tuple[Any, ...]:
+        """Parameters, as the callee's core function takes them."""
+        return as_tuple(self._params(*flats))
+
+    def lower(
+        self, values: Sequence[Any], limit: int, *, result: bool, out: int | None = None
+    ) -> Flats:
+        """The result, as the caller's core code gets it."""
+        return as_tuple(self._results(*values) if out is None else self._results(*values, out))
+
+
+@final
+class _Through:
+    """The callee's side of `_Halves`: nothing is left to be done."""
+
+    __slots__ = ("cx",)
+
+    def __init__(self, cx: Context) -> None:
+        self.cx: Final = cx
+
+    def lift(self, flats: Sequence[Any], limit: int, *, result: bool) -> tuple[Any, ...]:
+        """Core values that leave the component."""
+        return tuple(flats)
+
+    def lower(
+        self, values: Sequence[Any], limit: int, *, result: bool, out: int | None = None
+    ) -> Flats:
+        """Core values that get into the component."""
+        return tuple(values)
 
 
 @final
@@ -190,12 +254,12 @@ class _Scope:
         self._task: Task = Task(to)
         self._caller: Thread | None = None
 
-    def lending(self, source: ComponentInstance, type_: RuntimeResource) -> Transfer:
+    def lending(self, source: Context, target: Context, resource: Resource) -> Transfer:
         """The function that lends a resource of the caller to the callee."""
-        to, lent = self._to, self._lent
+        inst, type_, to, lent = source.inst, source.resources[resource], self._to, self._lent
 
         def lend(index: int) -> int:
-            handle = source.resource(index, type_)
+            handle = inst.resource(index, type_)
             handle.lends += 1
             lent.append(handle)
             return handle.rep  # type: ignore[no-any-return]  # the callee's own: a number

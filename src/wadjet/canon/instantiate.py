@@ -7,11 +7,13 @@ from wadjet.base.errors import Unlinkable
 from wadjet.canon.builtins import make_builtin
 from wadjet.canon.constants import read_constant
 from wadjet.canon.context import Context
-from wadjet.canon.functions import Callee, HostFunction, Lifted, Lowered, call_core, guest_thread
-from wadjet.canon.fused import Given, fits, fuse
+from wadjet.canon.functions import (
+    Callee, HostFunction, Invoke, Lifted, Lowered, call_core, guest_thread,
+)  # fmt: skip
+from wadjet.canon.fused import Given, are_apart, fuse, fuse_async
 from wadjet.canon.hostcalls import host_import
 from wadjet.canon.instance import ComponentInstance, leave
-from wadjet.canon.passages import Passage
+from wadjet.canon.passages import Passage, Passing
 from wadjet.canon.program import ModuleValue, Program
 from wadjet.canon.resources import HostResource, RuntimeResource
 from wadjet.canon.tasks import Scheduler
@@ -173,27 +175,33 @@ class Builder:
         )
 
     def _lower(self, step: Canonical, type_: FuncType, callee: Callee) -> CoreFunc:
-        options = step.options
-        if isinstance(callee, Lifted) and fits(self.inst, type_, callee):
-            realloc = self.pick("core func", options.realloc)
-            given = Given(options, self.pick("core memory", options.memory), realloc)
-            return fuse(self.inst, given, type_, callee)
+        inst, options = self.inst, step.options
         if isinstance(callee, HostFunction):
-            type_, view = callee.type, callee.view
-            coder = view.program.coder(options.ptr, options.encoding, host=True)
-        else:
-            view = self.inst
+            coder = callee.view.program.coder(options.ptr, options.encoding, host=True)
+            passage = Passage(coder, callee.type, self._context(step, callee.view))
+            if type_.is_async:
+                return self._lowered(step, type_, callee.invoke, passage)
+            call = host_import(inst, passage, callee)
+            return self.scheduler.shims.pauser(self.scheduler, step.core, call, may_wait=False)
+        if not are_apart(inst, callee.inst):
             coder = self.program.coder(options.ptr, options.encoding, host=False)
-        passage = Passage(coder, type_, self._context(step, view))
-        if isinstance(callee, HostFunction) and not type_.is_async:
-            call = host_import(self.inst, passage, callee)
-            return self.scheduler.shims.pauser(
-                self.scheduler, step.core, call, may_wait=False
-            )
+            passage = Passage(coder, type_, self._context(step, inst))
+            return self._lowered(step, type_, callee.invoke, passage)
+        realloc = self.pick("core func", options.realloc)
+        given = Given(options, self.pick("core memory", options.memory), realloc)
+        if type_.is_async:
+            return self._lowered(step, type_, *fuse_async(inst, given, type_, callee))
+        return fuse(inst, given, type_, callee)
+
+    def _lowered(
+        self, step: Canonical, type_: FuncType, invoke: Invoke, passing: Passing
+    ) -> CoreFunc:
+        """A function whose calls have tasks that are scheduled."""
+        options = step.options
         limit = MAX_FLAT_ASYNC_PARAMS if options.is_async else MAX_FLAT_PARAMS
         flats = flatten_types([closed(t) for _, t in type_.params], options.ptr)
         count = 1 if flats is None or len(flats) > limit else len(flats)
-        lowered = Lowered(self.inst, options, callee, passage, count)
+        lowered = Lowered(self.inst, options, invoke, passing, count)
         if type_.is_async and not options.is_async:
             return self.scheduler.shims.pauser(self.scheduler, step.core, lowered)
         return HostFunc(self.scheduler.store, step.core, lowered)

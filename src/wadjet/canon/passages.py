@@ -2,7 +2,7 @@
 write, put together for parameters and results (CanonicalABI.md, "Lifting and Lowering Values")."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 from wadjet.canon.codec import Type
 from wadjet.canon.context import FUEL, Context
@@ -54,6 +54,25 @@ def types_of(ft: FuncType) -> tuple[Type, ...]:
 def results_of(ft: FuncType) -> tuple[Type, ...]:
     """The type of the result, if there is one."""
     return () if ft.result is None else (closed(ft.result),)
+
+
+class Passing(Protocol):
+    """Whatever the values of a function pass through."""
+
+    @property
+    def cx(self) -> Context:
+        """Which handles pass, and whose account they are on."""
+        ...
+
+    def lift(self, flats: Sequence[Any], limit: int, *, result: bool) -> tuple[Any, ...]:
+        """Values that leave the component."""
+        ...
+
+    def lower(
+        self, values: Sequence[Any], limit: int, *, result: bool, out: int | None = None
+    ) -> Flats:
+        """Values that get into the component."""
+        ...
 
 
 @final

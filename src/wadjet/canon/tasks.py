@@ -17,7 +17,7 @@ from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_BLOCK, DEADLOCK, trap
 
 if TYPE_CHECKING:
     from wadjet.canon.functions import Lifted
-    from wadjet.canon.passages import Passage
+    from wadjet.canon.passages import Passing
     from wadjet.canon.shims import Shims
     from wadjet.engine.runtime.store import Store
 
@@ -216,7 +216,7 @@ class Task:
         func: "Lifted | None" = None,
         on_start: Callable[[], tuple[Any, ...]] = tuple,
         on_resolve: OnResolve = _nobody,
-        passage: "Passage | None" = None,
+        passage: "Passing | None" = None,
     ) -> None:
         self.inst: Final = inst
         self.func: Final = func
