@@ -9,6 +9,7 @@ from wadjet.canon.strings import MAX_BYTES
 from wadjet.canon.resources import (
     ResourceHandle, RuntimeResource, rep_of_borrow, rep_of_own, to_host,
 )  # fmt: skip
+from wadjet.canon.instance import MAY_LEAVE
 from wadjet.canon.ends import FutureEnd, StreamEnd, future_of, stream_of
 from wadjet.canon.streams import CopyEnd, Future, Stream, View
 from wadjet.canon.values import ErrorContext
@@ -35,7 +36,8 @@ class Context:
     what borrowed handles are lent to, `lender` keeps account of those that the guest lends."""
 
     __slots__ = (
-        "fuel", "handles", "inst", "lender", "mask", "memory", "realloc", "resources", "tag",
+        "fuel", "handles", "inst", "lender", "mask", "memory", "realloc", "reallocate",
+        "resources", "tag",
         "task", "view",
     )  # fmt: skip
 
@@ -56,6 +58,8 @@ class Context:
         self.realloc: Final = realloc
         self.tag: Final = 1 << 8 * address_bytes - 1
         self.mask: Final = (1 << 8 * address_bytes) - 1
+        #: makes room, with the guest's own allocator: old address and size, alignment, size
+        self.reallocate: Final = _allocator(inst, memory, realloc, self.mask)
         self.task: Task | None = None
         self.lender: Subtask | None = None
         self.fuel = FUEL
@@ -79,18 +83,6 @@ class Context:
             trap(LIST_BOUNDS)
         self.spend(count)
         return memory[p : p + count]
-
-    def reallocate(self, old: int, old_size: int, align: int, size: int) -> int:
-        """Room for values, by the guest's own allocator."""
-        assert self.realloc is not None, "valid: there is one where values need it"
-        if size > self.mask:
-            trap(f"{REALLOC_BOUNDS}: {size} bytes are too many")
-        p: int = self.inst.unleaving(self.realloc, (old, old_size, align, size)) & self.mask
-        if p & align - 1:
-            trap(REALLOC_ALIGN)
-        if p + size > len(self.memory.view):
-            trap(REALLOC_BOUNDS)
-        return p
 
     def allocate(self, align: int, size: int) -> int:
         """New room for values."""
@@ -219,3 +211,33 @@ class Context:
     def lower_borrow_of_host(self, value: Any, resource: Resource) -> int:
         """A resource that the host lends to the guest."""
         return self.lower_borrow(rep_of_borrow(self.resources[resource], value), resource)
+
+
+def _allocator(
+    inst: "ComponentInstance",
+    memory: Memory | None,
+    realloc: Callable[..., int] | None,
+    mask: int,
+) -> Callable[[int, int, int, int], int]:
+    """The function that makes room in a guest. It runs for each string, hence what it needs is at
+    hand and nothing is looked up."""
+    flags, waits = inst.flags, inst.program.plan.waits
+
+    def reallocate(old: int, old_size: int, align: int, size: int) -> int:
+        assert realloc is not None, "valid: there is one where values need it"
+        assert memory is not None, "valid: there is one where values need it"
+        if size > mask:
+            trap(f"{REALLOC_BOUNDS}: {size} bytes are too many")
+        if waits:
+            p: int = inst.unleaving(realloc, (old, old_size, align, size)) & mask
+        else:
+            flags[0] &= ~MAY_LEAVE
+            p = realloc(old, old_size, align, size) & mask
+            flags[0] |= MAY_LEAVE
+        if p & align - 1:
+            trap(REALLOC_ALIGN)
+        if p + size > len(memory.view):
+            trap(REALLOC_BOUNDS)
+        return p
+
+    return reallocate

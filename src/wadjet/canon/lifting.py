@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 from wadjet.canon.codec import LETTERS, NUMBERS, UNSIGNED, Build, Codec, Item, Names, Type
 from wadjet.canon.forms import Case, itself
+from wadjet.canon.values import records as make_records
 from wadjet.canon.traps import CHAR as BAD_CHAR
 from wadjet.canon.traps import UNALIGNED, VALUE_BOUNDS, bad_case, trap
 from wadjet.canon.values import records
@@ -215,25 +216,33 @@ class Lifting:
         return [f"return {self._elements(element)}"]
 
     def _elements(self, element: Type) -> str:
-        codec = self.codec
-        size = elem_size(element, codec.ptr)
+        """All elements in `s`, as an expression."""
+        size = elem_size(element, self.codec.ptr)
         items: list[Item] = []
         build = self._inline(element, 0, items)
         names = [f"a{i}" for i in range(len(items))]
-        made = build(Names(names))
-        unpack = codec.struct(items, size, "iter_unpack") if items else ""
-        if "cx, mem, p" not in made:
-            make, _, rest = made.partition("(")
-            if rest == f"{', '.join(names)},)":
-                if not make:
-                    return f"list({unpack}(s))"
-                return f"{codec.bind(records)}({make}, {unpack}(s))"
-            return f"[{made} for {', '.join(names)}, in {unpack}(s)]"
-        made = made.replace("cx, mem, p", "cx, s, p")
-        addresses = f"range(0, n * {size}, {size})"
-        if not items:
-            return f"[{made} for p in {addresses}]"
-        return f"[{made} for p, ({', '.join(names)},) in zip({addresses}, {unpack}(s))]"
+        made = build(Names(names)).replace("cx, mem, p", "cx, s, p")
+        row = f"({', '.join(names)},)"
+        each = f"{self.codec.struct(items, size, 'iter_unpack')}(s)" if items else ""
+        if "cx, s, p" in made:
+            addresses = f"range(0, n * {size}, {size})"
+            each = f"zip({addresses}, {each})" if items else addresses
+            names = [f"p, {row}" if items else "p"]
+        records = self._record_class(element)
+        if records is not None:
+            made = made[made.index("(") :]
+        whole = each if made == row else f"[{made} for {', '.join(names)}, in {each}]"
+        if "cx, s, p" in made:
+            whole = f"[{made} for {names[0]} in {each}]"
+        if records is not None:
+            return f"{self.codec.bind(make_records)}({records}, {whole})"
+        return f"list({whole})" if made == row else whole
+
+    def _record_class(self, t: Type) -> str | None:
+        """The class of a record, where there is one."""
+        if not (isinstance(t, Defined) and isinstance(t.shape, Record)) or t.size > _SMALL:
+            return None
+        return self._maker(t) or None
 
     def map_loader(self, t: Defined) -> str:
         """The function `(cx, p, length) -> dict` of a map."""
