@@ -1,0 +1,143 @@
+"""Guests that lie: whatever they leave in their memories or pass as core values, lifting gives a
+value or traps, and reads nothing outside of the memory."""
+
+import os
+import random
+
+import pytest
+
+from tests.canon.generated import ENCODINGS, Guest, World, some_type
+from tests.canon.test_roundtrip import core
+from wadjet.base.errors import Exhaustion, Trap
+from wadjet.canon import context
+from wadjet.canon.context import FUEL
+from wadjet.canon.passages import lifter, lowerer
+from wadjet.canon.streams import GuestBuffer
+from wadjet.component.abi import MAX_FLAT_PARAMS
+from wadjet.component.types import CHAR, STRING, U8, U16, U64, Defined, Enum, List, Variant
+from wadjet.core.types import I32, I64
+
+CASES = int(os.environ.get("WADJET_CASES", "2000"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_bytes_are_a_value_or_trap(seed: int) -> None:
+    rng = random.Random(seed)
+    world = World()
+    trapped = 0
+    for number in range(CASES // 2):
+        if number % 200 == 0:
+            world.fresh()
+        t = some_type(rng)
+        guest = world.guest(rng.choice((I32, I64)), rng.choice(ENCODINGS))
+        memory = guest.cx.memory.view
+        spot = rng.randrange(0, 4096)
+        memory[spot : spot + 512] = rng.randbytes(512)
+        bits = 8 * guest.host.codec.ptr.size
+        address = rng.choice((spot & -8, spot, len(memory) - rng.randrange(64), rng.getrandbits(bits)))
+        for coder in (guest.host, guest.raw):
+            guest.cx.fuel = 1 << 24
+            lift = lifter(coder, (t,), 0)
+            trapped += is_trap(lift, guest, address - (1 << bits if address >> bits - 1 else 0))
+    assert trapped > CASES // 20
+
+
+def is_trap(lift: object, guest: Guest, *flats: float) -> bool:
+    try:
+        lift(guest.cx, *flats)  # type: ignore[operator]
+    except (Trap, Exhaustion):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_core_values_are_a_value_or_trap(seed: int) -> None:
+    rng = random.Random(seed)
+    world = World()
+    for _ in range(CASES // 4):
+        t = some_type(rng, 2)
+        guest = world.guest(rng.choice((I32, I64)), rng.choice(ENCODINGS))
+        from wadjet.component.abi import flatten_types
+
+        flats = flatten_types([t], guest.host.codec.ptr)
+        if flats is None:
+            continue
+        raw = tuple([rng.uniform(-9, 9) if str(f)[0] == "f" else rng.getrandbits(8 * f.size) for f in flats])
+        for coder in (guest.host, guest.raw):
+            guest.cx.fuel = 1 << 24
+            lift = lifter(coder, (t,), MAX_FLAT_PARAMS)
+            is_trap(lift, guest, *core(guest, t, MAX_FLAT_PARAMS, raw))
+
+
+WRONG = [
+    (CHAR, (0x110000).to_bytes(4, "little"), "invalid `char` bit pattern"),
+    (CHAR, (0xD800).to_bytes(4, "little"), "invalid `char` bit pattern"),
+    (CHAR, (0xDFFF).to_bytes(4, "little"), "invalid `char` bit pattern"),
+    (Defined(Enum(("a", "b"))), b"\x02", "invalid variant discriminant"),
+    (Defined(Variant((("a", None), ("b", U8)))), b"\x02\0", "invalid variant discriminant"),
+    (STRING, b"\0\0\x10\0\x01\0\0\0", "out of bounds"),
+    (STRING, b"\xff\xff\xff\xff\x02\0\0\0", "out of bounds"),
+    (STRING, b"\0\0\0\0\0\0\0\x80", "out of bounds"),
+    (Defined(List(U64)), b"\x04\0\0\0\x01\0\0\0", "unaligned pointer"),
+    (Defined(List(U64)), b"\0\0\0\0\xff\xff\xff\xff", "too many"),
+    (Defined(List(U16)), b"\xfe\xff\x01\0\x02\0\0\0", "out of bounds"),
+]
+
+
+@pytest.mark.parametrize(("t", "data", "words"), WRONG)
+def test_what_is_wrong_traps_with_a_reason(t: Defined, data: bytes, words: str) -> None:
+    guest = World().guest(I32, "utf8")
+    guest.cx.memory.view[64 : 64 + len(data)] = data
+    for coder in (guest.host, guest.raw):
+        with pytest.raises(Trap, match=words):
+            lifter(coder, (t,), 0)(guest.cx, 64)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("utf8", b"\xff"),
+        ("utf8", b"\xed\xa0\x80"),
+        ("utf8", b"\xc0\x80"),
+        ("utf8", b"\xf4\x90\x80\x80"),
+        ("utf8", b"a\xe4\xb8"),
+        ("utf16", b"\x00\xd8"),
+        ("utf16", b"\x00\xdc\x00\xd8"),
+    ],
+)
+def test_strings_that_are_none(encoding: str, data: bytes) -> None:
+    guest = World().guest(I32, encoding)
+    guest.cx.memory.view[1024 : 1024 + len(data)] = data
+    units = len(data) // (2 if encoding == "utf16" else 1)
+    for coder in (guest.host, guest.raw):
+        with pytest.raises(Trap):
+            lifter(coder, (STRING,), 2)(guest.cx, 1024, units)
+
+
+def test_lists_that_overlap_meet_a_limit() -> None:
+    guest = World().guest(I32, "utf8")
+    view = guest.cx.memory.view
+    view[0:0x10000] = (0).to_bytes(4, "little") + (0x10000).to_bytes(4, "little") + bytes(0xFFF8)
+    for at in range(0, 0x10000, 8):
+        view[at : at + 8] = (0).to_bytes(4, "little") + (0x1F000).to_bytes(4, "little")
+    lift = lifter(guest.host, (Defined(List(Defined(List(U8)))),), 2)
+    guest.cx.fuel = FUEL >> 4
+    with pytest.raises(Exhaustion, match="exceed"):
+        lift(guest.cx, 0, 0x2000)
+
+
+@pytest.mark.parametrize("answer", [3, 1 << 17, 0xFFFF_FFF0, -8])
+def test_allocators_that_lie(answer: int) -> None:
+    guest = World().guest(I32, "utf8")
+    liar = context.Context(
+        guest.cx.inst, guest.cx.memory, lambda *_: answer, guest.cx.inst, 4
+    )
+    with pytest.raises(Trap, match="realloc return"):
+        lowerer(guest.host, (Defined(List(U64)),), 16)(liar, [1, 2])
+
+
+def test_buffers_that_lie() -> None:
+    cx = World().guest(I32, "utf8").cx
+    for p, length in ((1, 2), (1 << 17, 1), (8, 1 << 28), (0x1FFFC, 1)):
+        with pytest.raises(Trap):
+            GuestBuffer(cx, U64, I32, "utf8", p, length)
