@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from wadjet.api.component import Component as Runnable
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.component.binary import decode as decode_component
 from wadjet.component.binary import encode as encode_component
@@ -317,3 +318,8 @@ def test_a_guest_in_c(tmp_path: Path) -> None:
     resolve = read({"x.wit": C_WORLD})
     made = new(embed(module.read_bytes(), resolve, select_world(resolve)))
     assert "export greet: func(who: string) -> string;" in world_of(made)
+    said: list[str] = []
+    runnable = Runnable(encode_component(made))
+    instance = runnable.instantiate({"local:demo/host@1.0.0": {"log": said.append}})
+    assert (instance.greet("hello"), said) == ("olleh", ["hello"])
+    assert instance.numbers.sum([1, 2, 3]) == 6

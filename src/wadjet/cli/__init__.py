@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "component": "components and WIT: look at them, make them",
     "compose": "put components together as a WAC document says",
     "plug": "give a component what others export",
+    "virt": "take parts of the world away from a component",
     "bindgen": "make a typed Python module of a world",
     "wast": "run .wast scripts and count",
     "doctor": "tell what this machine supports",

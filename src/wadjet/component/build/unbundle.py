@@ -12,6 +12,7 @@ from wadjet.component.types import (
     ModuleImport, ModuleType, TypeDef, TypeUse,
 )  # fmt: skip
 from wadjet.core import types as core
+from wadjet.core.binary import encode
 from wadjet.core.module import Import as CoreImport
 from wadjet.core.module import Module
 
@@ -24,9 +25,10 @@ def unbundle(component: Component, threshold: int = 0) -> tuple[Component, dict[
     moved: list[int] = []  # core types as they were → as they are
     count = 0
     for d in component.definitions:
-        if isinstance(d, CoreModule) and d.source is not None and len(d.source) > threshold:
+        source = _bytes(d) if isinstance(d, CoreModule) else b""
+        if isinstance(d, CoreModule) and len(source) > threshold:
             name = f"unbundled-module{len(modules)}"
-            modules[name] = d.source
+            modules[name] = source
             made.append(CoreTypeDef(module_type(d.module)))
             made.append(Import(ExternName(name), TypeUse("core module", count)))
             count += 1
@@ -37,6 +39,10 @@ def unbundle(component: Component, threshold: int = 0) -> tuple[Component, dict[
             moved += range(count, count + added)
             count += added
     return Component(made), modules
+
+
+def _bytes(d: CoreModule) -> bytes:
+    return encode(d.module) if d.source is None else d.source
 
 
 def _moved(d: Definition, moved: list[int]) -> Definition:
