@@ -13,7 +13,8 @@ from wadjet.canon.naming import matches
 from wadjet.wasi.common.forms import ResultError
 from wadjet.wasi.world import Wasi, World
 
-_RUN: Final = ("wasi:cli/run@0.2.0", "wasi:cli/run@0.3.0")
+#: what commands export; where there are both, the later edition is meant
+_RUN: Final = ("wasi:cli/run@0.3.0", "wasi:cli/run@0.2.0")
 
 
 @final
@@ -44,7 +45,7 @@ class ComponentProgram(AbstractContextManager["ComponentProgram"]):
         self._instance: ComponentInstance | None = None
         names = [item.name for item in component.exports]
         self._export: Final = next(
-            (name for name in names if any(matches(run, name) for run in _RUN)), None
+            (name for run in _RUN for name in names if matches(run, name)), None
         )
 
     def start(self) -> int:

@@ -241,7 +241,7 @@ class DescriptorBase(ABC):
             raise HostError(Code.INVALID)
         options = OpenOptions(
             read=bool(wanted & READ) or not wanted & WRITE,
-            write=bool(wanted & WRITE),
+            write=bool(wanted & WRITE or how & CREATE),
             create=bool(how & CREATE),
             exclusive=bool(how & EXCLUSIVE),
             truncate=bool(how & TRUNCATE),
@@ -249,8 +249,12 @@ class DescriptorBase(ABC):
             flags=sum(flag for bit, flag in _SYNC if wanted & bit),
         )
         handle = directory.open_at(path, options, follow=_follow(path_flags))
-        if not isinstance(handle, Directory):
-            wanted &= ~MUTATE
+        if isinstance(handle, Directory):
+            wanted |= READ
+        else:
+            # What is created may be written, what nothing is said of be read.
+            wanted = wanted & ~MUTATE | (READ if options.read else 0)
+            wanted |= WRITE if options.write else 0
         return type(self)(self.wasi, handle, wanted)
 
     @answers

@@ -52,6 +52,11 @@ class Member:
 
     name: str
 
+    @property
+    def _name_(self) -> str:
+        """As an `enum.Enum` has it."""
+        return self.name
+
 
 def name(value: object) -> str:
     """What a guest's value of an enum or a variant is called: NO_ENTRY, or NoEntry."""

@@ -175,6 +175,8 @@ class Directory(Handle):
         with Walk(self, path) as end:
             if not end.name:
                 raise HostError(Code.INVALID)
+            if end.slash and end.follow():  # which may have led outside
+                raise HostError(Code.NOT_DIRECTORY)
             end.directory.remove_directory(end.name)
 
     def unlink_at(self, path: str) -> None:

@@ -80,7 +80,7 @@ class Endpoint(Handle):
         super().__init__()
         self.family: Final = family
         self._network: Final = network
-        self._system: Final = system
+        self._system = system
         self._holders = 1
         #: what was set, as it was set: the machine rounds
         self._options: dict[str, int] = {}

@@ -8,6 +8,7 @@ from wadjet.wasi.host.inet import (
     Endpoint, Family, bare, check_family, make_system, of_system, to_system,
 )  # fmt: skip
 from wadjet.wasi.host.network import Address, Network, Use
+from wadjet.wasi.host.waiting import forget
 
 #: The longest datagram.
 MAX_DATAGRAM: Final = 1 << 16
@@ -18,15 +19,16 @@ class Udp(Endpoint):
     """A UDP socket. Raises `HostError` (ACCESS for what the network's rules do not allow), OSError;
     what would block, `BlockingIOError`.
 
-    `remote` is the peer it is limited to, if any. The limit is kept here and not by the machine,
-    whose sockets Python cannot dissociate again.
+    `remote` is the peer it is limited to, if any.
     """
 
-    __slots__ = ("_bound", "_listening", "remote")
+    __slots__ = ("_bound", "_chosen", "_listening", "remote")
 
     def __init__(self, network: Network, family: Family) -> None:
         super().__init__(network, family, make_system(network, family, socket.SOCK_DGRAM, Use.UDP))
         self._bound = False
+        #: whether the guest chose the local address
+        self._chosen = False
         self._listening = False
         self.remote: Address | None = None
 
@@ -42,20 +44,33 @@ class Udp(Endpoint):
         if not self._listening and (address.port or int(address.ip)):
             raise HostError(Code.ACCESS)
         self._system.bind(to_system(address))
-        self._bound = True
+        self._bound = self._chosen = True
 
     def connect(self, address: Address) -> None:
         """Limit the socket to one peer."""
         self._check_peer(address)
         self._network.check(Use.UDP, address)
-        self._bind_anywhere()
+        if self.remote is not None:
+            self.disconnect()
+        self._system.connect(to_system(address))
         self.remote = address
+        self._bound = True
 
     def disconnect(self) -> None:
-        """Be free to talk to anybody again."""
+        """Be free to talk to anybody again. Python cannot dissociate a socket of the machine, so
+        another takes its place, port and options."""
         if self.remote is None:
             raise HostError(Code.NOT_CONNECTED)
+        local = of_system(self._system.getsockname())
+        fresh = make_system(self._network, self.family, socket.SOCK_DGRAM, Use.UDP)
+        for level, name in ((socket.SOL_SOCKET, socket.SO_RCVBUF), self.family.hops):
+            fresh.setsockopt(level, name, self._system.getsockopt(level, name))
+        fresh.setblocking(False)
+        forget(self._system.fileno())
+        self._system.close()
+        self._system = fresh
         self.remote = None
+        fresh.bind(to_system(local if self._chosen else Address(self.family.any(), local.port)))
 
     def _bind_anywhere(self) -> None:
         if not self._bound:
@@ -69,7 +84,8 @@ class Udp(Endpoint):
         if self.remote is not None:
             if address is not None and address != self.remote:
                 raise HostError(Code.INVALID)
-            address = self.remote
+            self._system.send(data)
+            return
         if address is None:
             raise HostError(Code.INVALID)
         self._network.check(Use.UDP, address)
@@ -83,10 +99,9 @@ class Udp(Endpoint):
         while True:
             data, system = self._system.recvfrom(MAX_DATAGRAM)
             sender = of_system(system)
-            if self.remote is not None:
-                if sender == self.remote:
-                    return data, sender
-            elif self._listening or self._network.allows(Use.UDP, sender):
+            if self.remote is not None or self._listening:
+                return data, sender
+            if self._network.allows(Use.UDP, sender):
                 return data, sender
 
     def _check_peer(self, address: Address) -> None:

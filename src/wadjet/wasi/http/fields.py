@@ -8,7 +8,7 @@ from typing import Final, Self
 Entries = list[tuple[str, bytes]]
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE: Final = re.compile(rb"(?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?")
+_VALUE: Final = re.compile(rb"[\t !-~\x80-\xff]*")
 #: What says how a message is sent is the host's affair.
 FORBIDDEN: Final = frozenset(
     "connection host http2-settings keep-alive proxy-authenticate proxy-authorization "
@@ -80,13 +80,15 @@ class FieldList:
         return gone
 
     def extend(self, entries: Entries) -> None:
-        """Put entries at the end. Raises FieldError."""
+        """Put entries at the end; a name stays spelled as it was first. Raises FieldError."""
         for name, value in entries:
             self._check(name, [value])
         more = sum(map(_cost, entries))
         if self._size + more > MAX_SECTION:
             raise FieldError("size-exceeded")
-        self._entries += entries
+        spelled = {name.lower(): name for name, _ in reversed(self._entries)}
+        for name, value in entries:
+            self._entries.append((spelled.setdefault(name.lower(), name), value))
         self._size += more
 
     def replace(self, name: str, values: Iterable[bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, final
 from wadjet.wasi.http.errors import HttpError
 from wadjet.wasi.http.fields import Entries
 
-_PATH: Final = re.compile(r"[/?*!$&'()*+,;=:@%\-._~\"{}|^`<>\[\]\\0-9A-Za-z\x80-\U0010ffff]*")
+_PATH: Final = re.compile(r"[/?*!$&'()*+,;=:@%\-._~\"{}|^\[\]\\0-9A-Za-z\x80-\U0010ffff]*")
 _AUTHORITY: Final = re.compile(
     r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%:]*@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%]+)(?::(\d{0,5}))?"
 )

@@ -99,7 +99,7 @@ class Target:
         """Choose path and query."""
         if path_with_query is not None and not is_target(path_with_query):
             raise ResultError
-        self.target = path_with_query
+        self.target = "/" if path_with_query == "" else path_with_query
 
     def set_scheme(self, scheme: object) -> None:
         """Choose the scheme."""

@@ -61,7 +61,7 @@ class _Output:
     def __init__(self, handle: Handle) -> None:
         self._handle: Final = handle
 
-    def write_via_stream(self, data: Any) -> Awaitable[Any]:
+    async def write_via_stream(self, data: Any) -> Outcome:
         """Write what comes; how it ended."""
         return begin(drain(data, self._put, error_code))
 

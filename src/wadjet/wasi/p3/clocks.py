@@ -1,5 +1,6 @@
 """`wasi:clocks` and `wasi:random` 0.3."""
 
+from collections.abc import Awaitable
 from typing import Final, final
 
 from wadjet.wasi.common.filesystem import Instant
@@ -23,14 +24,17 @@ class MonotonicClock:
         """How fine it is."""
         return self._clocks.monotonic.resolution
 
-    async def wait_until(self, when: int) -> None:
-        """Wait for a moment."""
+    def wait_until(self, when: int) -> Awaitable[None] | None:
+        """Wait for a moment, if it has not passed."""
+        return None if when <= self.now() else self._wait(when)
+
+    async def _wait(self, when: int) -> None:
         while (left := when - self.now()) > 0:
             await elapse(self._clocks, left)
 
-    async def wait_for(self, how_long: int) -> None:
+    def wait_for(self, how_long: int) -> Awaitable[None] | None:
         """Wait for a while."""
-        await self.wait_until(self.now() + how_long)
+        return self.wait_until(self.now() + how_long)
 
 
 @final

@@ -1,6 +1,6 @@
 """`wasi:filesystem` 0.3: descriptors, their streams, what was preopened."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any, Final, final
 
 from wadjet.wasi.common.filesystem import (
@@ -62,11 +62,11 @@ class Descriptor(DescriptorBase):
         source = Source(pull, error_code)
         return source, source.outcome
 
-    def write_via_stream(self, data: Any, offset: int) -> Awaitable[Any]:
+    async def write_via_stream(self, data: Any, offset: int) -> Outcome:
         """Write what comes to a place; how it ended."""
         return begin(self._write(data, offset))
 
-    def append_via_stream(self, data: Any) -> Awaitable[Any]:
+    async def append_via_stream(self, data: Any) -> Outcome:
         """Write what comes to the end; how it ended."""
         return begin(self._write(data, None))
 

@@ -317,7 +317,7 @@ class HttpResponse(_Message):
 
     def set_status_code(self, status_code: int) -> None:
         """Choose the status."""
-        if not 100 <= status_code <= 999:
+        if not 100 <= status_code <= 599:
             raise ResultError
         self._status = status_code
 

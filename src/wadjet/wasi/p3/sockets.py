@@ -1,6 +1,6 @@
 """`wasi:sockets` 0.3: TCP, UDP and names."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, TypeVar, final
 
@@ -172,7 +172,7 @@ class TcpSocket(_Socket):
 
         return Source(pull, error_code, tcp.release)
 
-    def send(self, data: Any) -> Awaitable[Any]:
+    async def send(self, data: Any) -> Outcome:
         """Send what comes, then say that there is no more; how it ended."""
         return begin(self._send(data))
 

@@ -142,15 +142,12 @@ async def release(data: Any) -> None:
             await waits
 
 
-def begin(work: Coroutine[Any, Any, object]) -> Awaitable[Any]:
+def begin(work: Coroutine[Any, Any, object]) -> Outcome:
     """Do this from now on, whoever waits for the result: that of `work`.
 
-    Where no event loop runs, whoever is given the result begins.
+    A function whose result is such a future must be a coroutine function: what it returned itself
+    would be taken for something that the guest has to wait for.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return work
     outcome = Outcome()
 
     async def run() -> None:
