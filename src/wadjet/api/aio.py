@@ -12,12 +12,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from wadjet.base.errors import Error
+from wadjet.canon.ends import nothing_of
 from wadjet.canon.host import Done, Host
 
 if TYPE_CHECKING:
     from wadjet.api.component_host import LazyHost
     from wadjet.canon.root import Call, Func
-    from wadjet.canon.streams import FutureEnd, StreamEnd
+    from wadjet.canon.ends import FutureEnd, StreamEnd
     from wadjet.canon.tasks import Scheduler
 
 _T = TypeVar("_T")
@@ -236,7 +237,7 @@ class StreamReader(Generic[_T]):
         return chunk  # type: ignore[no-any-return]
 
     def _nothing(self) -> _T:
-        empty: _T = self.end.empty
+        empty: _T = nothing_of(self.end.view)
         return empty
 
     def __aiter__(self) -> AsyncIterator[_T]:

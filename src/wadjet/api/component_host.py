@@ -8,7 +8,7 @@ from wadjet.canon.host import Done, Host
 
 if TYPE_CHECKING:
     from wadjet.api.aio import AsyncHost
-    from wadjet.canon.streams import FutureEnd, StreamEnd
+    from wadjet.canon.ends import FutureEnd, StreamEnd
     from wadjet.canon.tasks import Scheduler
 
 
