@@ -153,7 +153,7 @@ def stream_of(value: Any, view: View, key: int) -> Stream:
     """A stream of what the host offers: one that it got itself, pieces that come with time, or all
     at once."""
     end = getattr(value, "end", value)
-    if isinstance(end, StreamEnd):
+    if isinstance(end, StreamEnd) and end.scheduler is view.inst.scheduler:
         shared: Stream = end.shared
         return shared
     if not isinstance(value, AsyncIterable | Iterable):
@@ -189,7 +189,7 @@ class _Pump:
             self._end()
         elif self._pieces is not None:
             scheduler = self._view.inst.scheduler
-            self._stop = scheduler.host.start(_next(self._pieces), self._pulled)
+            self._stop = scheduler.start(_next(self._pieces), self._pulled)
         elif self._rest is not None:
             rest, self._rest = self._rest, None
             self._write(rest)
@@ -261,12 +261,12 @@ def future_of(value: Any, view: View, key: int) -> Future:
     """A future of what the host offers: one that it got itself, something to wait for, or the
     value."""
     end = getattr(value, "end", value)
-    if isinstance(end, FutureEnd):
+    if isinstance(end, FutureEnd) and end.scheduler is view.inst.scheduler:
         shared: Future = end.shared
         return shared
     made = Future(key, view.element)
     if is_awaitable(value):
-        view.inst.scheduler.host.start(value, lambda v, error: _settle(made, view, v, error))
+        view.inst.scheduler.start(value, lambda v, error: _settle(made, view, v, error))
     else:
         _settle(made, view, value, None)
     return made

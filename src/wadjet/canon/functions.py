@@ -263,7 +263,7 @@ class HostFunction:
                 if not self.view.scheduler.fail(problem):
                     raise
 
-        stop = self.view.scheduler.host.start(answer, done)
+        stop = self.view.scheduler.start(answer, done)
 
         def cancel(_: ComponentInstance | None) -> None:
             if not ended:

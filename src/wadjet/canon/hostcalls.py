@@ -259,7 +259,7 @@ def _await(
         value, error = ended[0]
         return lower(func.answer(value) if error is None else func.failure(error))
 
-    stop = scheduler.host.start(awaitable, lambda value, error: ended.append((value, error)))
+    stop = scheduler.start(awaitable, lambda value, error: ended.append((value, error)))
     if ended:
         return finish(False)
     thread.frozen = stop

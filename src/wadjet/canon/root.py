@@ -202,6 +202,7 @@ class Call:
     def begin(self) -> None:
         """Run the guest until it waits or returns."""
         func = self._func
+        func.inst.scheduler.check_open()
         lifted, scheduler = func.lifted, func.inst.scheduler
         assert isinstance(lifted, Lifted), "the host calls guests"
         scheduler.calls[self] = self._fail

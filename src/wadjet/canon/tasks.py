@@ -7,11 +7,11 @@ run meanwhile, on top of its frames.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, final
 
-from wadjet.base.errors import Exhaustion
-from wadjet.canon.host import Host
+from wadjet.base.errors import Error, Exhaustion
+from wadjet.canon.host import Done, Host
 from wadjet.canon.instance import ComponentInstance, leave
 from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_BLOCK, DEADLOCK, trap
 
@@ -348,7 +348,7 @@ class Task:
 class Scheduler:
     """The threads of one store. `current` is the one that runs."""
 
-    __slots__ = ("_keys", "calls", "closed", "current", "host", "shims", "store", "waiting")
+    __slots__ = ("_keys", "_stops", "calls", "closed", "current", "host", "shims", "store", "waiting")
 
     def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
         self.store: Final = store
@@ -360,6 +360,8 @@ class Scheduler:
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
         self.closed = False
         self._keys: Final[dict[object, int]] = {}
+        #: what stops that which the host waits for
+        self._stops: Final[dict[object, Callable[[], object]]] = {}
 
     def key(self, form: object) -> int:
         """A number for what may be compared."""
@@ -413,12 +415,47 @@ class Scheduler:
         return bool(calls)
 
     def run(self, done: Callable[[], bool]) -> None:
-        """Let threads run, and the host wait, until something is done."""
-        while not done():
-            if not self.tick() and not self.host.wait():
-                trap(DEADLOCK)
+        """Let threads run, and the host wait, until something is done. The time limit of the
+        store counts from here."""
+        store = self.store.current()
+        store.enter()
+        try:
+            while not done():
+                store.check_interrupt()
+                if not self.tick() and not self.host.wait():
+                    trap(DEADLOCK)
+        finally:
+            store.leave()
+
+    def start(self, awaitable: Awaitable[Any], done: Done) -> Callable[[], object]:
+        """Have the host wait for something, and tell when it is over; what stops it."""
+        over = False
+
+        def told(value: Any, error: BaseException | None) -> None:
+            nonlocal over
+            over = True
+            self._stops.pop(told, None)
+            if not self.closed:
+                done(value, error)
+
+        stop = self.host.start(awaitable, told)
+        if not over:
+            self._stops[told] = stop
+        return stop
 
     def close(self) -> None:
-        """End all threads."""
+        """End all threads, all calls of the host, and whatever it waits for."""
+        if self.closed:
+            return
         self.closed = True
         self.waiting.clear()
+        stops = list(self._stops.values())
+        self._stops.clear()
+        for stop in stops:
+            stop()
+        self.fail(Error("the instance was closed"))
+
+    def check_open(self) -> None:
+        """Raise Error once it is closed."""
+        if self.closed:
+            raise Error("the instance was closed")
