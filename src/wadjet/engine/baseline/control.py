@@ -256,6 +256,7 @@ def _global_get(c: FunctionCompiler, imm: object, i: int) -> None:
     index = cast(int, imm)
     t = c.home.globals[index].value
     if t is V128:
+        c.needs_vectors()
         place = c.slots[len(c.stack)]
         text = at(b"\x0f\x10", XMM0, RAX, _cell(c, index))
         c.out.append(text + copy_vector(place, XMM0))

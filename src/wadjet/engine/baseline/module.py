@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, cast, final
 from wadjet.core.body import Handler as Suspended
 from wadjet.core.body import MemArg
 from wadjet.core.opcodes import ROWS, Op, row
-from wadjet.core.types import FUNCREF, I32, I64, FuncType, ValType
+from wadjet.core.types import FUNCREF, I32, I64, V128, FuncType, ValType
 from wadjet.core.validate import ValidModule
 from wadjet.engine.baseline.branches import branch
 from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
@@ -152,6 +152,8 @@ class Baseline:
         if how is not None:
             effect = Effect((effect.before[-1],), (FUNCREF,), ())
         before, after, labels = effect
+        if V128 in before or V128 in after:
+            c.needs_vectors()
         key = (op, imm, c.unit, tuple(before), tuple(after), tuple(labels))
         found = self._rows.get(key)
         if found is None:
