@@ -39,7 +39,8 @@ class Block:
         return memoryview(array).cast("B")
 
     def __del__(self) -> None:
-        self._arena.free(self.address - self._arena.code, self.size)
+        if _with is not None:  # else all of the process goes
+            self._arena.free(self.address - self._arena.code, self.size)
 
 
 #: Stretches that are free: (offset, size), in order.

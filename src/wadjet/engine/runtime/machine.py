@@ -202,7 +202,7 @@ class Machine:
     def _forget_region(self, base: int) -> None:
         # no lock: this may be called anywhere, also while the lock is held
         slot = self._guarded.pop(base, None)
-        if slot is not None:
+        if slot is not None and store64 is not None:  # else all of the process goes
             store64(slot + 8, 0)
             store64(slot, 0)
             self._free_regions.append(slot)
@@ -229,14 +229,14 @@ class Machine:
                     break
             else:
                 return None
-            code, index = image.owner(), image.function_at(pc)
-        return None if code is None or index is None else (code, index)
+            code, indices = image.owner(), image.functions_at(pc)
+        return (code, indices) if code is not None and indices else None
 
     def _on_sample(self, pc: int) -> None:
         found = self.function_at(pc)
         if found is not None:
-            code, index = found
-            code.heat(index)
+            code, indices = found
+            code.heat(indices[-1])
 
     def frame_at(self, pc: int) -> Frame | None:
         """The same as a line of a backtrace."""
