@@ -1,6 +1,10 @@
 """Descriptors in native code: where they stand, and that they live with what they describe."""
 
+import pytest
+
+import wadjet
 from tests.engine.compiled import run
+from wadjet.core.features import ALL
 
 TYPES = """
   (rec (type $a (descriptor $d) (struct (field i32)))
@@ -53,3 +57,16 @@ def test_what_stands_before_an_object_without_descriptor_is_none() -> None:
         (drop)
         (i32.const 0))"""
     assert run(text) == 0
+
+
+@pytest.mark.parametrize("tier", ["interpreter", "optimizing"])
+def test_objects_come_back_from_python_as_what_they_are(tier: str) -> None:
+    module = wadjet.Module.from_text(
+        """(module (type $s (struct (field i32)))
+             (func (export "make") (result (ref (exact $s))) (struct.new $s (i32.const 7)))
+             (func (export "get") (param (ref null (exact $s))) (result i32)
+               (struct.get $s 0 (local.get 0))))""",
+        features=ALL,
+    )
+    exports = wadjet.Instance(module, tier=tier).exports
+    assert exports.get(exports.make()) == 7

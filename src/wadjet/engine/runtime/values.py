@@ -336,7 +336,8 @@ def _refuse(value: object, type_: RefType) -> TypeError:
 
 
 def _require(given: HeapType, type_: RefType, value: object) -> None:
-    if not match_ref(ref(False, given), type_):
+    # a thing that exists is of its defined type exactly
+    if not match_ref(ref(False, given, exact=isinstance(given, DefType)), type_):
         raise _refuse(value, type_)
 
 
