@@ -229,14 +229,14 @@ class Machine:
                     break
             else:
                 return None
-            code, indices = image.owner(), image.functions_at(pc)
-        return (code, indices) if code is not None and indices else None
+            code, index = image.owner(), image.function_at(pc)
+        return None if code is None or index is None else (code, index)
 
     def _on_sample(self, pc: int) -> None:
         found = self.function_at(pc)
         if found is not None:
-            code, indices = found
-            code.heat(indices[-1])
+            code, index = found
+            code.heat(index)
 
     def frame_at(self, pc: int) -> Frame | None:
         """The same as a line of a backtrace."""
