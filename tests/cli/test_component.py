@@ -97,3 +97,17 @@ def test_packages_in_folders(capfd: pytest.CaptureFixture[str]) -> None:
     shutil.copy("user.wat", deps)
     shutil.copy("numbers.wit", deps / "parts.wit")
     assert run(capfd, "compose", "whole.wac", "-o", "whole.wasm") == (0, "", "")
+
+
+def test_components_and_the_commands_for_modules(capfd: pytest.CaptureFixture[str]) -> None:
+    """validate, print and parse take both."""
+    counter(capfd)
+    assert run(capfd, "validate", "counter.wasm", "user.wat") == (0, "", "")
+    assert run(capfd, "print", "counter.wasm", "-o", "counter.wat") == (0, "", "")
+    assert run(capfd, "parse", "counter.wat", "-o", "again.wasm") == (0, "", "")
+    assert run(capfd, "validate", "again.wasm") == (0, "", "")
+    Path("bad.wat").write_text(';; first\n (; then ;) (component (import "a" (func (type 7))))')
+    status, _, said = run(capfd, "validate", "bad.wat")
+    assert (status, "unknown type 7" in said, "(2:" in said) == (1, True, True)
+    status, _, said = run(capfd, "validate", "--features", "-cm-map,cm-nothing", "user.wat")
+    assert (status, "cm-nothing" in said) == (2, True)

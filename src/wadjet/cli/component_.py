@@ -12,9 +12,9 @@ from wadjet.cli.common import (
     Command, Failure, Parser, add_output, explain, read_input, read_module, write_output,
     write_text,
 )  # fmt: skip
+from wadjet.cli.components import read_component
 
 if TYPE_CHECKING:
-    from wadjet.component.component import Component
     from wadjet.wit import Resolve
 
 
@@ -206,16 +206,6 @@ def _targets(args: Namespace) -> int:
     resolve = read_wit(args.wit, args.features, args.all_features)
     check_targets(read_component(args.file), resolve, select_world(resolve, args.world))
     return 0
-
-
-def read_component(name: str) -> "Component":
-    """A component, binary or text. Raises Malformed."""
-    from wadjet.component.binary import decode
-    from wadjet.component.features import ALL
-    from wadjet.component.text import parse
-
-    data = read_input(name)
-    return decode(data, ALL, lazy=True) if data.startswith(b"\0asm") else parse(data, ALL)
 
 
 def _semver_options(parser: ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from wadjet.base.errors import Invalid, Malformed
 from wadjet.cli.common import (
     BAD_USAGE, Command, Failure, add_output, explain, read_input, write_output,
 )  # fmt: skip
+from wadjet.cli.components import read_component
 
 if TYPE_CHECKING:
     from wadjet.component.component import Component
@@ -78,8 +79,6 @@ def _load(path: Path) -> "Component":
 
         resolve = read(path)
         return encode_package(resolve, resolve.main)
-    from wadjet.cli.component_ import read_component
-
     return read_component(str(path))
 
 

@@ -8,13 +8,14 @@ from wadjet.cli.common import (
     Command, Failure, add_features, add_output, chosen_features, explain, read_input,
     read_module, write_text,
 )  # fmt: skip
+from wadjet.cli.components import component_features, is_component, read_component
 from wadjet.core.module import Module
 from wadjet.core.text.printer import print_chunks
 
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="a module, binary or text; - is standard input"
+        "file", metavar="FILE", help="a module or component, binary or text; - is standard input"
     )
     add_output(parser, "standard output")
     parser.add_argument("--folded", action="store_true", help="write operands inside instructions")
@@ -26,6 +27,12 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> int:
     data = read_input(args.file)
+    if is_component(data):
+        from wadjet.component.text.printer import print_chunks as print_component
+
+        component = read_component(args.file, component_features(args))
+        write_text(print_component(component, names=not args.no_names), args.output)
+        return 0
     module = read_module(args.file, data, chosen_features(args), lazy=True)
     write_text(_chunks(args, module), args.output)
     return 0
@@ -38,4 +45,4 @@ def _chunks(args: Namespace, module: Module) -> Iterator[str]:
         raise Failure(explain(args.file, error)) from None
 
 
-COMMAND = Command("print", "Translate a binary module to text.", _options, _run)
+COMMAND = Command("print", "Translate a binary module or component to text.", _options, _run)

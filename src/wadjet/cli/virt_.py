@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.cli.common import BAD_USAGE, Command, Failure, add_output, explain, write_output
+from wadjet.cli.components import read_component
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -45,7 +46,6 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from wadjet.cli.component_ import read_component
     from wadjet.component.binary import encode
     from wadjet.component.compose import plug
     from wadjet.component.compose.virtual import Wishes, virtualization

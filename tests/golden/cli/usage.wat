@@ -21,6 +21,7 @@
 ;;|
 ;;| commands:
 ;;|   run        run a program
+;;|   serve      serve an HTTP component
 ;;|   validate   check whether modules are valid
 ;;|   parse      translate text to binary
 ;;|   print      translate binary to text
@@ -30,6 +31,7 @@
 ;;|   component  components and WIT: look at them, make them
 ;;|   compose    put components together as a WAC document says
 ;;|   plug       give a component what others export
+;;|   virt       take parts of the world away from a component
 ;;|   bindgen    make a typed Python module of a world
 ;;|   wast       run .wast scripts and count
 ;;|   doctor     tell what this machine supports
