@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wadjet.api.memory import Memory as Memory
     from wadjet.api.module import Module as Module
     from wadjet.api.module import validate as validate
+    from wadjet.api.profile import Profile as Profile
     from wadjet.api.runtime import Function as Function
     from wadjet.api.runtime import Limits as Limits
     from wadjet.api.runtime import Ref as Ref
@@ -85,6 +86,7 @@ _HOMES: Final[dict[str, str]] = {
         "wadjet.api.instance": "Exports Instance",
         "wadjet.api.memory": "Memory",
         "wadjet.api.module": "Module validate",
+        "wadjet.api.profile": "Profile",
         "wadjet.api.runtime": "Function Limits Ref Store Tag WeakRef",
         "wadjet.api.table": "Table",
         "wadjet.api.types": "AggregateType Types",

@@ -17,6 +17,7 @@ from wadjet.cli.common import (
 from wadjet.cli.grants import add_grants, granted, natural, seconds, size
 from wadjet.core.types import F32, F64, I32, I64, FuncType, ValType
 from wadjet.wasi import Wasi
+from wadjet.cli.profiling import add_profile, profiled
 from wadjet.wasi.run import Program, load
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--max-memory", metavar="BYTES", type=size, help="most memory it may have, such as 64MiB"
     )
+    add_profile(parser)
     add_features(parser, "default")
     parser.add_argument("file", metavar="FILE", help="a module or component, binary or text")
     parser.add_argument("args", metavar="ARG", nargs=REMAINDER, help="what the program is given")
@@ -47,11 +49,8 @@ def _run(args: Namespace) -> int:
     grants = granted(args, [Path(args.file).name, *([] if args.invoke else args.args)])
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
     try:
-        if not isinstance(program, wadjet.Module):
-            return _status(_run_component(args, program, grants, limits))
-        with Program(program, grants, limits=limits, tier=args.tier) as running:
-            settle()
-            return _status(_start(args, program, running))
+        with profiled(args):
+            return _status(_run_program(args, program, grants, limits))
     except Exit as end:
         return _status(end.code)
     except Timeout as error:
@@ -64,6 +63,16 @@ def _run(args: Namespace) -> int:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:
         raise Failure(f"{error.filename or args.file}: {error.strerror or error}") from None
+
+
+def _run_program(
+    args: Namespace, program: "wadjet.Module | Component", grants: Wasi, limits: wadjet.Limits
+) -> int:
+    if not isinstance(program, wadjet.Module):
+        return _run_component(args, program, grants, limits)
+    with Program(program, grants, limits=limits, tier=args.tier) as running:
+        settle()
+        return _start(args, program, running)
 
 
 def _status(code: int) -> int:

@@ -65,7 +65,7 @@ class Struct:
     def fill(self, address: int, *values: int) -> None:
         """Set all members, which must be words, of the struct at this address."""
         assert WORD * len(values) == self.size, "one value for each member"
-        self._words.from_address(address)[:] = values
+        self._words.from_address(address)[:] = list(values)
 
     def write(self, address: int, name: str, value: int) -> None:
         """Set a member of the struct at this address (the value is cut to the member's width)."""

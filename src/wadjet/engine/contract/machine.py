@@ -49,6 +49,7 @@ VM_THREAD: Final = Struct(
     stack_end="ptr",  # where the stack itself ends
     pthread="i64",  # for pthread_kill
     sample="ptr",  # where the last tap found it
+    trace="ptr",  # where taps leave (count, addresses…) of frames, if the count is 0 and not null
     entries="i64",  # how often a guest was entered
     tapped="i64",  # a tap is on its way
     alternate="i64",  # non-zero: it has an alternate signal stack of ours

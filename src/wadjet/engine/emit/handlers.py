@@ -414,6 +414,25 @@ chain:
 {_guest_state(platform, "other")}
   %sample.p = {word("thread", "%t", "sample")}
   store ptr %pc, ptr %sample.p
+  %trace.p = {word("thread", "%t", "trace")}
+  %trace = load ptr, ptr %trace.p
+  %wanted = icmp ne ptr %trace, null
+  br i1 %wanted, label %traced, label %check
+traced:
+  %full = load atomic i64, ptr %trace acquire, align 8
+  %empty = icmp eq i64 %full, 0
+  br i1 %empty, label %capture, label %check
+capture:
+  call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
+  %count.p = {word("act", "%act", "frame_count")}
+  %count = load i64, ptr %count.p
+  %bytes = shl i64 %count, 3
+  %to = getelementptr i8, ptr %trace, i64 8
+  %from = getelementptr i8, ptr %act, i64 {ACTIVATION_FRAMES}
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  store atomic i64 %count, ptr %trace release, align 8
+  br label %check
+check:
   %store.p = {word("act", "%act", "store")}
   %store = load ptr, ptr %store.p
   %interrupt.p = {word("store", "%store", "interrupt")}

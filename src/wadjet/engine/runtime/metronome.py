@@ -63,6 +63,14 @@ class Metronome:
         self._lock = new_lock()
         self._beating = False
         self._hurry = threading.Event()
+        self._period = _PERIOD
+        self._traced: Callable[[list[int]], None] | None = None
+
+    def trace(self, traced: Callable[[list[int]], None] | None, period: float = _PERIOD) -> None:
+        """Tell somebody what taps find from now on: the addresses of the frames of a guest, the
+        innermost first. `period` is the time between two beats in seconds."""
+        self._traced, self._period = traced, period
+        self._hurry.set()
 
     def add(self, thread: Thread) -> None:
         """Watch the calling thread while it lives. RuntimeError where no thread can be started."""
@@ -91,7 +99,7 @@ class Metronome:
         while True:
             self._kept()
             wait = self._beat()
-            if wait <= _PERIOD:
+            if wait <= self._period:
                 time.sleep(wait)
             else:
                 self._hurry.clear()
@@ -99,7 +107,7 @@ class Metronome:
 
     def _beat(self) -> float:
         """Look at every thread once; seconds until the next look."""
-        wait = _PERIOD if self._limited else _IDLE
+        wait = self._period if self._limited or self._traced else _IDLE
         now = time.monotonic()
         for watched in self._threads[:]:
             address = watched.thread.address
@@ -109,7 +117,11 @@ class Metronome:
             elif count == 0:
                 watched.since.clear()
             else:
-                wait = min(wait, _PERIOD, self._attend(watched, count, now))
+                wait = min(wait, self._period, self._attend(watched, count, now))
+            if self._traced is not None and count >= 0:
+                addresses = watched.thread.trace()
+                if addresses:
+                    self._traced(addresses)
             sample = 0 if count < 0 else VM_THREAD.read(address, "sample")
             if sample:
                 VM_THREAD.write(address, "sample", 0)
@@ -122,7 +134,7 @@ class Metronome:
         runs = [(load64(at + 16 * k), load64(at + 16 * k + 8)) for k in range(count)]
         before = watched.since
         watched.since = {serial: before.get(serial, now) for serial, _ in runs}
-        rest = _PERIOD
+        rest = self._period
         for serial, store_address in runs:
             store = self._limited.get(store_address)
             if store is None or store.limits.seconds is None:

@@ -4,12 +4,14 @@ Every defined function has a slot: the address of the best code there is for it.
 a stub, which has the function compiled when it is first called and goes on in what was made.
 """
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from wadjet.base.records import replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet, ref
 
+from wadjet.base.errors import Frame
 from wadjet.core.types import I32
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.heap import is_object
@@ -17,6 +19,7 @@ from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.native import NativeHeap
+from wadjet.engine.runtime import log, perf
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.func import WasmFunc
@@ -135,10 +138,22 @@ class NativeCode(ModuleCode):
             if slot >= self._count:
                 return self._compile_tail(slot - self._count)
             if not self._levels[slot]:
+                begun = time.perf_counter()
                 self.add(*self.build([slot]))
                 self.valid.forget(slot)
+                self._say(slot, begun)
             address: int = self._image.slots[slot]
             return address
+
+    def _say(self, slot: int, begun: float) -> None:
+        if log.say is not None:
+            name, ms = self.name_of(slot + self._imports), 1000 * (time.perf_counter() - begun)
+            log.say(f"compiled {name} at its first call: level {self.level(slot)}, {ms:.2f} ms")
+
+    def name_of(self, index: int) -> str:
+        """What to call a function (the index counts imports first) in reports."""
+        names = self.valid.module.names
+        return str(Frame(names.module, index, names.funcs.get(index)))
 
     def level(self, slot: int) -> int:
         """How good the code of a function is; -1 if it has none."""
@@ -169,6 +184,11 @@ class NativeCode(ModuleCode):
             self._publish(image, image.place(loaded, level, slot))
 
     def _publish(self, image: Image, functions: Sequence[Placed]) -> None:
+        told = perf.teller(self.machine.arch)
+        if told is not None:
+            for each in functions:
+                name = f"{self.name_of(each.function)} [{each.level}]"
+                told(image.address + each.start, image.code(each), name)
         for index, tail, is_global, level, start, _ in functions:
             slot, address = index - self._imports, image.address + start
             if not is_global:

@@ -6,8 +6,8 @@ import threading
 from functools import cache
 from typing import Final, final
 
-from wadjet.engine.contract.layout import Block
-from wadjet.engine.contract.machine import VM_THREAD
+from wadjet.engine.contract.layout import WORD, Block
+from wadjet.engine.contract.machine import MAX_FRAMES, VM_THREAD
 
 #: Native stack that guests leave to the host functions they call, and to the compiler.
 RESERVE: Final = 1 << 20
@@ -43,9 +43,21 @@ class Thread:
         VM_THREAD.write(self.address, "stack_end", end)
         VM_THREAD.write(self.address, "stack_low", end + min(RESERVE, size // 2))
         VM_THREAD.write(self.address, "pthread", self.ident)
+        self._trace: Block | None = None
         self._alternate = self._give_signal_stack()
         if _libc().pthread_setspecific(key, self.address):
             raise MemoryError("no room for thread data")
+
+    def trace(self) -> list[int]:
+        """Where the last tap found it: addresses in guests' code, the innermost first. From the
+        first time on, taps note that; each is told once."""
+        if self._trace is None:
+            self._trace = Block(WORD * (1 + MAX_FRAMES))
+            VM_THREAD.write(self.address, "trace", self._trace.address)
+        words = self._trace.words()
+        found: list[int] = words[1 : 1 + words[0]].tolist()
+        words[0] = 0
+        return found
 
     def _give_signal_stack(self) -> mmap.mmap | None:
         """Make sure that there is a stack to handle a stack overflow on."""

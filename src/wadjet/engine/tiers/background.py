@@ -11,12 +11,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, final
 from weakref import ref
 
 from wadjet.engine.llvm.compile import FULL
+from wadjet.engine.runtime import log
 from wadjet.engine.tiers.worker import ANSWER, COMPILE, OPEN, REQUEST, describe
 
 if TYPE_CHECKING:
@@ -111,9 +113,14 @@ class Background:
 
     def _optimize(self, worker: "Worker", code: "AutoCode", slot: int) -> None:
         if worker.alive:
+            begun = time.perf_counter()
             image = worker.compile(code, slot)
             if image:
                 code.add(image, FULL)
+            if log.say is not None:
+                ms = 1000 * (time.perf_counter() - begun)
+                name = code.name_of(slot + code.layout.func_imports)
+                log.say(f"optimised {name} in the background: {ms:.2f} ms")
         elif code.size(slot) <= _SMALL:
             code.promote(slot)
 

@@ -9,6 +9,7 @@ from weakref import finalize
 from wadjet.base.errors import Error
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
+from wadjet.engine.runtime import log
 from wadjet.engine.runtime.image import Image, Placed
 from wadjet.engine.runtime.loader import Linkable
 from wadjet.engine.runtime.locks import new_lock
@@ -122,6 +123,8 @@ class Keeper:
                 self._file = None
                 break
         self._mark()
+        if log.say is not None:
+            log.say(f"cache: found {self._count} functions")
         return [each for each in self._image.functions if each.tail or each.level >= least]
 
     def look(self) -> None:
@@ -139,5 +142,9 @@ class Keeper:
                     return
                 saved = self._image.save(self._end, self._count)
                 self._mark()
-            if not self._file.append([cache.pack(saved)], alone=True):
+            kept = self._file.append([cache.pack(saved)], alone=True)
+            if not kept:
                 self._file = None
+            if log.say is not None:
+                what = "kept" if kept else "could not keep"
+                log.say(f"cache: {what} {len(saved.functions)} functions, {len(saved.code)} bytes")

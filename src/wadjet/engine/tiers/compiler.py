@@ -1,6 +1,7 @@
 """Functions → objects: the one way through emitter and compiler, for every tier, for the worker and
 for the code of the runtime itself. Neither is loaded before something must be compiled."""
 
+import time
 from collections.abc import Callable, Iterable
 from wadjet.base.records import replace
 from functools import cache
@@ -9,6 +10,7 @@ from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import Target, host_target
+from wadjet.engine.runtime import log
 from wadjet.engine.tiers.cache import ObjectStore
 
 
@@ -41,7 +43,10 @@ def runtime_object(name: str, text: Callable[[], str]) -> bytes:
     """The object of some text of the runtime; the name says all that the text depends on."""
     found = objects().get(name)
     if found is None:
+        begun = time.perf_counter()
         found = compile_text(text(), target(), FAIR)
+        if log.say is not None:
+            log.say(f"compiled {name}: {1000 * (time.perf_counter() - begun):.2f} ms")
         objects().put(name, found)
     return found
 

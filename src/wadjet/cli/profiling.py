@@ -1,0 +1,37 @@
+"""`--profile`: a flame graph of the program that runs."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+#: Seconds between two looks.
+_PERIOD: Final = 0.002
+
+
+def add_profile(parser: ArgumentParser) -> None:
+    """The option that asks for it."""
+    parser.add_argument(
+        "--profile",
+        metavar="OUT",
+        help="write a flame graph of the program's functions, as SVG or (named .html) as a page",
+    )
+
+
+@contextmanager
+def profiled(args: Namespace) -> Iterator[None]:
+    """Watch what runs inside, however it ends, and write what was seen. OSError if that fails."""
+    if args.profile is None:
+        yield
+        return
+    from wadjet.api.profile import Profile
+    from wadjet.tools.flamegraph import html, svg
+
+    target = Path(args.profile)
+    draw = html if target.suffix in (".html", ".htm") else svg
+    with Profile(period=_PERIOD) as profile:
+        try:
+            yield
+        finally:
+            target.write_text(draw(profile.stacks, Path(args.file).name, _PERIOD), "utf-8")
