@@ -109,5 +109,5 @@ def test_components_and_the_commands_for_modules(capfd: pytest.CaptureFixture[st
     Path("bad.wat").write_text(';; first\n (; then ;) (component (import "a" (func (type 7))))')
     status, _, said = run(capfd, "validate", "bad.wat")
     assert (status, "unknown type 7" in said, "(2:" in said) == (1, True, True)
-    status, _, said = run(capfd, "validate", "--features", "-cm-map,cm-nothing", "user.wat")
+    status, _, said = run(capfd, "validate", "--features=-cm-map,cm-nothing", "user.wat")
     assert (status, "cm-nothing" in said) == (2, True)
