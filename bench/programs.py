@@ -71,7 +71,7 @@ def cache() -> Path:
     return Path(os.environ.get("WADJET_PROGRAMS") or default)
 
 
-def _once(name: str, make: Callable[[Path], None]) -> Path:
+def once(name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache; made by `make` if absent, and then whole or not at all."""
     target = cache() / name
     if target.is_dir():
@@ -89,7 +89,7 @@ def _once(name: str, make: Callable[[Path], None]) -> Path:
     return target
 
 
-def _run(
+def execute(
     *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> None:
     """Run an installer; what it says is shown only if it fails."""
@@ -110,11 +110,11 @@ def pip_package(name: str, version: str) -> Path:
 
     def install(folder: Path) -> None:
         flags = ("-q", "--no-deps", "--no-compile", "--disable-pip-version-check")
-        _run(
+        execute(
             sys.executable, "-m", "pip", "install", *flags, "--target", folder, f"{name}=={version}"
         )
 
-    return _once(f"pip/{name}-{version}", install)
+    return once(f"pip/{name}-{version}", install)
 
 
 def npm_package(name: str, version: str) -> Path:
@@ -122,9 +122,9 @@ def npm_package(name: str, version: str) -> Path:
 
     def install(folder: Path) -> None:
         flags = ("--ignore-scripts", "--no-save", "--force")  # force: some name wasm32 as their CPU
-        _run("npm", "install", *flags, "--prefix", folder, f"{name}@{version}")
+        execute("npm", "install", *flags, "--prefix", folder, f"{name}@{version}")
 
-    return _once(f"npm/{name.replace('/', '+')}-{version}", install) / "node_modules" / name
+    return once(f"npm/{name.replace('/', '+')}-{version}", install) / "node_modules" / name
 
 
 def _same(expected: bytes) -> Callable[[bytes], None]:
@@ -204,7 +204,7 @@ def clang(work: Path) -> list[Job]:
         with tarfile.open(package / "gen" / "llvm-resources.tar") as tar:
             tar.extractall(folder, filter="data")
 
-    dirs = {"/usr": _once("clang-sysroot", unpack), "/tmp": work, "/w": work}
+    dirs = {"/usr": once("clang-sysroot", unpack), "/tmp": work, "/w": work}
     compile_ = ("clang", "--sysroot=/usr", "-O2", "-c", "/w/hello.c", "-o", "/w/hello.o")
     start = "/usr/lib/wasm32-wasip1/crt1-command.o"
     builtins = "/usr/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a"
@@ -262,9 +262,9 @@ def go_tools(work: Path) -> list[Job]:
         env |= {"GOCACHE": str(cache() / "go-cache"), "GOPATH": str(cache() / "go-path")}
         for tool in ("gofmt", "compile"):
             command = (go / "bin" / "go", "build", "-o", folder / f"{tool}.wasm", f"cmd/{tool}")
-            _run(*command, cwd=go / "src", env=env)
+            execute(*command, cwd=go / "src", env=env)
 
-    tools = _once("go-tools", build)
+    tools = once("go-tools", build)
     (work / "x.go").write_text('package main\n\nfunc main() { println("hi") }\n')
     formatted = _same(b"package x\n\nfunc f() {}\n")
     compiled = _wrote(work / "x.o", b"!<arch>\n", 1000)

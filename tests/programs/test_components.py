@@ -1,0 +1,103 @@
+"""Components that real tools made: C, JavaScript and Python, called from Python."""
+
+import os
+from typing import Any
+
+import pytest
+
+import wadjet
+from tests.corpora import workloads
+from tests.programs.made import javascript_component, python_component
+
+FETCHED = [
+    pytest.mark.programs,
+    pytest.mark.skipif(
+        "WADJET_PROGRAMS" not in os.environ,
+        reason="NO PROGRAMS: name a folder for them in WADJET_PROGRAMS (about 800 MB)",
+    ),
+]
+TIERS = ("interpreter", "baseline", "optimizing", "auto")
+
+
+def _component(name: str) -> wadjet.Component:
+    return wadjet.Component.from_file(workloads() / "components" / f"{name}.wasm")
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_c(tier: str) -> None:
+    """A module of C with a hand-written ABI."""
+    ops = _component("mini").instantiate(tier=tier).ops
+    assert ops.add(2**62, -1) == 2**62 - 1
+    assert ops.greet("wörld") == "hello wörld"
+    assert ops.sum([1, 2, 3]) == ops.sum(range(4)) == 6
+
+
+@pytest.mark.parametrize("name", ["calc_qjs_stub", "calc_qjs"])
+def test_javascript_in_quickjs(name: str) -> None:
+    component = _component(name)
+    wasi = wadjet.Wasi() if component.imports else None
+    _calculate(component.instantiate(wasi=wasi).ops)
+
+
+def _calculate(ops: Any) -> None:
+    assert ops.add(2**40, 2) == 2**40 + 2
+    assert ops.area(ops.Shape.Circle(1.0)) == pytest.approx(3.14159265, rel=1e-6)
+    assert ops.area(ops.Shape.Rect(ops.Point(2.0, 3.0))) == 6
+    assert ops.area(ops.Shape.Empty()) == 0
+    assert "you" in ops.greet("you")
+    assert dict(ops.words("a bb a")) == {"a": 2, "bb": 1}
+    assert ops.parse("12") == 12
+    with pytest.raises(wadjet.ResultError):
+        ops.parse("twelve")
+    assert ops.opt(None) is None
+    assert isinstance(ops.opt(3), int)
+    assert ops.cycle(ops.Color.RED) is ops.Color.GREEN
+    assert isinstance(ops.caps(ops.Perm.READ), ops.Perm)
+    with ops.Counter(5) as counter:
+        assert counter.incr(2) == 7
+        assert counter.get() == 7
+
+
+def _all_of_it(component: wadjet.Component) -> None:
+    """What both guests of the world in `tests/programs/guests/calc.wit` do."""
+    heard: list[tuple[str, str]] = []
+
+    class Log:
+        def log(self, color: Any, message: str) -> None:
+            heard.append((color.name, message))
+
+    with component.instantiate({"log": Log()}) as instance:
+        ops = instance.ops
+        assert ops.add(2**40, 2) == 2**40 + 2
+        assert ops.area(ops.Shape.Circle(2.0)) == 12
+        assert ops.area(ops.Shape.Rect(ops.Point(2.0, 3.0))) == 6
+        assert ops.area(ops.Shape.Empty()) == 0
+        assert ops.greet("wörld 🎈") == "Hello, wörld 🎈!"
+        assert heard == [("GREEN", "greeting wörld 🎈")]
+        assert ops.words("a bb ccc") == [("a", 1), ("bb", 2), ("ccc", 3)]
+        assert ops.parse("12") == 12
+        with pytest.raises(wadjet.ResultError, match="zz"):
+            ops.parse("zz")
+        assert (ops.opt(None), ops.opt(255)) == (None, 256)
+        for value in (None, wadjet.Some(None), wadjet.Some(7)):
+            assert ops.nested(value) == value
+        assert ops.cycle(ops.Color.GREEN) is ops.Color.LIGHT_BLUE
+        assert ops.caps(ops.Perm.READ) == ops.Perm.READ | ops.Perm.EXEC
+        assert ops.reverse(bytes(range(256)) * 4) == bytes(reversed(bytes(range(256)) * 4))
+        assert ops.sum([1.5, 2.5]) == 4
+        assert ops.middle([ops.Point(0, 0), ops.Point(2, 4)]) == ops.Point(1, 2)
+        with ops.Counter(5) as counter:
+            assert counter.incr(2) == 7
+            assert ops.Counter.both(counter, ops.Counter(1)) == 8
+
+
+class TestMade:
+    """Guests that the tools of two languages make of one world."""
+
+    pytestmark = FETCHED
+
+    def test_python(self) -> None:
+        _all_of_it(wadjet.Component.from_file(python_component()))
+
+    def test_javascript(self) -> None:
+        _all_of_it(wadjet.Component.from_file(javascript_component()))
