@@ -1,10 +1,7 @@
-"""The baseline tier: each function through the compiler that takes no time, when first called.
-
-What is beyond that compiler goes through LLVM's quick level; `beyond` says which functions did.
-"""
+"""The baseline tier: each function through the compiler that takes no time, when first called."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from wadjet.base.errors import Error
 from wadjet.core.validate import ValidModule
@@ -18,34 +15,53 @@ from wadjet.engine.tiers.compiled import CompiledCode
 from wadjet.engine.tiers.compiler import functions_object, runtime_object
 
 
-@final
-class BaselineCode(CompiledCode):
-    """A module whose functions are compiled one by one, as quickly as can be."""
+class PromptCode(CompiledCode):
+    """Machine code of which there is some at once. What is beyond the baseline compiler (functions
+    that make tail calls with many arguments, and other processors) goes through LLVM's quick level;
+    `beyond` says which functions did."""
 
-    def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
-        super().__init__(valid, settings)
-        if self.settings.arch != ARCH:
-            raise Error(f"no baseline tier for {self.settings.arch} yet; use another")
-        self.compiler = Baseline(valid, self.settings, runtime_object)
-        #: functions that LLVM compiled
-        self.beyond: list[int] = []
-
-    def variant(self, settings: Settings) -> "BaselineCode":
-        """The same module with other settings."""
-        return BaselineCode(self.valid, settings)
+    def __init__(
+        self,
+        valid: ValidModule,
+        settings: Settings | None = None,
+        source: bytes | str | None = None,
+    ) -> None:
+        super().__init__(valid, settings, source)
+        here = self.settings.arch == ARCH
+        #: None where it does not know the processor
+        self.compiler: Final = Baseline(valid, self.settings, runtime_object) if here else None
+        #: functions that LLVM compiled at first
+        self.beyond: Final[list[int]] = []
 
     def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
         """Compile the one function there is."""
         (slot,) = slots
-        compiled = self.compiler.compile(slot)
-        if compiled is None:
-            self.beyond.append(slot + self.layout.func_imports)
-            return functions_object(self.valid, slots, self.settings, QUICK), QUICK
-        return Piece(compiled, slot + self.layout.func_imports), QUICK
+        index = slot + self.layout.func_imports
+        if self.compiler is not None:
+            compiled = self.compiler.compile(slot)
+            if compiled is not None:
+                return Piece(compiled, index), QUICK
+        self.beyond.append(index)
+        return functions_object(self.valid, slots, self.settings, QUICK), QUICK
 
     def build_tail(self, slot: int) -> bytes | Linkable:
-        """A jump, if that will do."""
+        """A call, if that will do."""
         index = slot + self.layout.func_imports
-        if arguments(self.compiler.func_type(index))[1]:
+        if self.compiler is None or arguments(self.compiler.func_type(index))[1]:
             return super().build_tail(slot)
         return Tail(index)
+
+
+@final
+class BaselineCode(PromptCode):
+    """A module whose functions are compiled one by one, as quickly as can be. It is not kept on
+    disk: compiling takes no longer than looking there."""
+
+    def __init__(self, valid: ValidModule, settings: Settings | None = None) -> None:
+        super().__init__(valid, settings)
+        if self.compiler is None:
+            raise Error(f"no baseline tier for {self.settings.arch} yet; use another")
+
+    def variant(self, settings: Settings) -> "BaselineCode":
+        """The same module with other settings."""
+        return BaselineCode(self.valid, settings)
