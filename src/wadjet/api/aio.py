@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from wadjet.canon.tasks import Scheduler
 
 _T = TypeVar("_T")
+#: told what was read, and whether its writer is gone
+_Both = Callable[[Any, bool], object]
 #: how many steps guests take before the loop has its turn
 _STEPS: Final = 256
 #: how many elements are read at a time where nobody says
@@ -188,7 +190,7 @@ async def _await(awaitable: Awaitable[_T]) -> _T:
     return await awaitable
 
 
-async def _answer(host: AsyncHost, begin: Callable[[Done], object]) -> Any:
+async def _answer(host: AsyncHost, begin: Callable[[_Both], object]) -> Any:
     """Wait for what calls back with two arguments; both of them."""
     ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -201,7 +203,7 @@ async def _answer(host: AsyncHost, begin: Callable[[Done], object]) -> Any:
     return await ended
 
 
-def _answer_now(host: AsyncHost, begin: Callable[[Done], object]) -> Any:
+def _answer_now(host: AsyncHost, begin: Callable[[_Both], object]) -> Any:
     """The same, blocking."""
     ended: list[Any] = []
     begin(lambda first, second: ended.append((first, second)))

@@ -16,11 +16,14 @@ from wadjet.core.features import Features
 
 if TYPE_CHECKING:
     from wadjet.api.component_instance import ComponentInstance
+    from wadjet.canon.classes import Classes
     from wadjet.component.plan import Plan
     from wadjet.engine.runtime.budget import Limits
     from wadjet.engine.runtime.store import Store
 
 _MAGIC: Final = b"\0asm"
+#: classes by the side of the world, the full name of the interface and their own name
+Types = Mapping[tuple[str, str, str], type]
 #: what becomes of a function's result<…>: it returns or raises, or it returns Ok or Err
 Results = Literal["raise", "return"]
 
@@ -69,6 +72,8 @@ class Component:
                 raise Malformed("this is a core module, not a component: use wadjet.Module")
             read = decode(data, features, lazy=lazy)
         self._valid: Final = validate(read, features, lazy=lazy)
+        #: the types that instances were given, by identity, with what was made of them
+        self._classes: Final[dict[int, tuple[Types, Classes]]] = {}
         #: the set of features it was checked against
         self.features: Final = features
 
@@ -128,7 +133,7 @@ class Component:
         tier: str = "auto",
         results: Results = "raise",
         awaitable: bool = False,
-        types: Mapping[tuple[str, str, str], type] | None = None,
+        types: Types | None = None,
     ) -> "ComponentInstance":
         """Make an instance.
 
@@ -164,7 +169,15 @@ class Component:
         given = [imports] if wasi is None else [imports, wasi.interfaces(list(shape.imports))]
         found = supply(shape, *given)
         home = Store(limits) if store is None else store
-        return connect(self, found, home, tier, types, Manner(results, awaitable))
+        classes = None if types is None else self._classes_of(types)
+        return connect(self, found, home, tier, classes, Manner(results, awaitable))
+
+    def _classes_of(self, types: Types) -> "Classes":
+        from wadjet.canon.classes import Classes
+
+        if id(types) not in self._classes:
+            self._classes[id(types)] = types, Classes(self._valid.shape, types)
+        return self._classes[id(types)][1]
 
     def __repr__(self) -> str:
         shape = self._valid.shape

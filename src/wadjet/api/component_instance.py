@@ -296,16 +296,16 @@ def connect(
     imports: Mapping[str, object],
     store: Store,
     tier: str,
-    types: Mapping[tuple[str, str, str], type] | None,
+    classes: Classes | None,
     manner: "Manner",
 ) -> ComponentInstance:
     """An instance of a component, given all that it imports."""
     shape, host = component.valid.shape, LazyHost()
-    forms = None if types is None else Classes(shape, types)
-    instance = instantiate(component.plan, imports, store=store, tier=tier, host=host, forms=forms)
+    instance = instantiate(
+        component.plan, imports, store=store, tier=tier, host=host, forms=classes
+    )
     host.scheduler = instance.scheduler
-    classes = instance.inst.program.classes
-    context = _Context(component.spelling, classes, host, manner)
+    context = _Context(component.spelling, instance.inst.program.classes, host, manner)
     made = ComponentInstance(context, "", InstanceShape(shape.exports), instance)
     made.__dict__[""].adopt()
     return made

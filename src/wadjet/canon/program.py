@@ -48,11 +48,11 @@ class Program:
         self._children: Final[dict[Plan, Program]] = {}
 
     @classmethod
-    def of(cls, plan: Plan, tier: str) -> "Program":
+    def of(cls, plan: Plan, tier: str, classes: Classes | None = None) -> "Program":
         """The program of a plan, the same as long as the plan is there."""
-        found = plan.programs.get(tier)
+        found = plan.programs.get((tier, classes))
         if found is None:
-            found = plan.programs[tier] = cls(plan, tier)
+            found = plan.programs[tier, classes] = cls(plan, tier, classes)
         assert isinstance(found, cls)
         return found
 

@@ -124,7 +124,7 @@ class Plan:
         self.valid: Final = valid
         self.steps: Final = steps
         self.waits: Final = any(map(_waits, steps))
-        self.programs: Final[dict[str, object]] = {}
+        self.programs: Final[dict[object, object]] = {}
 
     @property
     def taken(self) -> Iterator[Resource]:
