@@ -3,8 +3,9 @@
 import pytest
 
 from wadjet.base.errors import Trap
-from wadjet.canon import fused
+from wadjet.canon import linking
 from wadjet.canon.root import Instance, instantiate
+from wadjet.component.features import parse_features
 from wadjet.component.text import parse
 from wadjet.component.validate import validate
 
@@ -23,8 +24,11 @@ LIBC = """(core module $Libc
     (global.set $top (i32.add (global.get $top) (local.get $new)))))"""
 
 
+FEATURES = parse_features("cm-more-async-builtins")
+
+
 def made(text: str, tier: str) -> Instance:
-    return instantiate(validate(parse(text)), {}, tier=tier)
+    return instantiate(validate(parse(text, FEATURES), FEATURES), {}, tier=tier)
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -126,8 +130,73 @@ def test_resources_are_given_and_lent(tier: str) -> None:
 
 def test_instances_share_the_code_of_adapters() -> None:
     made(RESOURCES, "interpreter")
-    before = fused._code.cache_info()
+    before = linking._code.cache_info()
     made(RESOURCES, "interpreter")
-    after = fused._code.cache_info()
+    after = linking._code.cache_info()
     assert after.misses == before.misses
     assert after.hits > before.hits
+
+
+STREAM = f"""(component
+  (component $C
+    {LIBC}
+    (core instance $libc (instantiate $Libc))
+    (core module $M
+      (import "" "mem" (memory 1))
+      (import "" "return" (func $return (param i32)))
+      (import "" "new" (func $new (result i64)))
+      (import "" "write" (func $write (param i32 i32 i32) (result i32)))
+      (import "" "drop" (func $drop (param i32)))
+      (data (i32.const 32) "\\07\\00\\00\\00\\50\\00\\00\\00\\05\\00\\00\\00")
+      (data (i32.const 80) "h\\c3\\a9llo")
+      (func (export "get") (result i32) (local $ends i64) (local $tx i32)
+        (local.set $ends (call $new))
+        (local.set $tx (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+        (call $return (i32.wrap_i64 (local.get $ends)))
+        (drop (call $write (local.get $tx) (i32.const 32) (i32.const 1)))
+        (call $drop (local.get $tx))
+        (i32.const 0))
+      (func (export "cb") (param i32 i32 i32) (result i32) unreachable))
+    (type $S (stream (tuple u32 string)))
+    (canon task.return (result $S) (memory (core memory $libc "mem")) (core func $return))
+    (canon stream.new $S (core func $new))
+    (canon stream.write $S (memory (core memory $libc "mem")) (core func $write))
+    (canon stream.drop-writable $S (core func $drop))
+    (core instance $m (instantiate $M (with "" (instance
+      (export "mem" (memory $libc "mem")) (export "return" (func $return))
+      (export "new" (func $new)) (export "write" (func $write)) (export "drop" (func $drop))))))
+    (func (export "get") async (result (stream (tuple u32 string)))
+      (canon lift (core func $m "get") async (memory (core memory $libc "mem"))
+        (callback (core func $m "cb")))))
+  (component $D
+    (import "get" (func $get async (result (stream (tuple u32 string)))))
+    {LIBC}
+    (core instance $libc (instantiate $Libc))
+    (core module $M
+      (import "" "mem" (memory 1))
+      (import "" "get" (func $get (result i32)))
+      (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+      (func (export "run") (result i32)
+        (drop (call $read (call $get) (i32.const 32) (i32.const 1)))
+        (i32.add
+          (i32.mul (i32.load (i32.const 32)) (i32.const 1000))
+          (i32.add
+            (i32.mul (i32.load (i32.const 40)) (i32.const 10000))
+            (i32.load16_u offset=2 (i32.load (i32.const 36)))))))
+    (type $S (stream (tuple u32 string)))
+    (canon stream.read $S (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))
+      string-encoding=utf16 async (core func $read))
+    (core func $get' (canon lower (func $get)))
+    (core instance $m (instantiate $M (with "" (instance
+      (export "mem" (memory $libc "mem")) (export "get" (func $get'))
+      (export "read" (func $read))))))
+    (func (export "run") async (result u32) (canon lift (core func $m "run"))))
+  (instance $c (instantiate $C))
+  (instance $d (instantiate $D (with "get" (func $c "get"))))
+  (export "run" (func $d "run")))"""
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_elements_with_strings_go_through_streams(tier: str) -> None:
+    """The number 7 and four letters, the second of which is é, now in UTF-16 (E9)."""
+    assert made(STREAM, tier).exports["run"]() == 7 * 1000 + 4 * 10000 + 0xE9

@@ -12,7 +12,7 @@ from wadjet.base.errors import Exhaustion, Trap
 from wadjet.canon import context
 from wadjet.canon.context import FUEL
 from wadjet.canon.passages import lifter, lowerer
-from wadjet.canon.streams import GuestBuffer
+from wadjet.canon.streams import GuestBuffer, Window
 from wadjet.component.abi import MAX_FLAT_PARAMS
 from wadjet.component.types import CHAR, STRING, U8, U16, U64, Defined, Enum, List, Variant
 from wadjet.core.types import I32, I64
@@ -140,4 +140,4 @@ def test_buffers_that_lie() -> None:
     cx = World().guest(I32, "utf8").cx
     for p, length in ((1, 2), (1 << 17, 1), (8, 1 << 28), (0x1FFFC, 1)):
         with pytest.raises(Trap):
-            GuestBuffer(cx, U64, I32, "utf8", p, length)
+            GuestBuffer(Window(cx, U64, I32, "utf8"), p, length)

@@ -8,7 +8,7 @@ from wadjet.canon.context import Context
 from wadjet.canon.instance import ComponentInstance
 from wadjet.canon.streams import (
     CANCELLING, COMPLETED, COPYING, DONE, DROPPED, IDLE, CopyEnd, Future, GuestBuffer, Reclaim,
-    Stream,
+    Stream, Window,
 )  # fmt: skip
 from wadjet.canon.tasks import Thread
 from wadjet.canon.traps import IN_SET, trap
@@ -45,10 +45,11 @@ def settle(
     """The payload of the event that something under way ends with; where it is not over, what
     says so, or a wait."""
 
-    def finish(_: bool) -> int:
+    def finish(cancelled: bool) -> int:
+        assert not cancelled, "nobody can cancel it"
         waitable.sync_waiter = False
-        found, _, payload = waitable.take_event()
-        assert found == code, "an event of its own kind"
+        event, _, payload = waitable.take_event()
+        assert event == code, "an event of its own kind"
         return payload
 
     if over():
@@ -87,9 +88,7 @@ def _new(noun: str, inst: ComponentInstance, step: Canonical, pick: Pick) -> Cor
     return new
 
 
-def _copy(
-    noun: str, reads: bool, inst: ComponentInstance, step: Canonical, pick: Pick
-) -> Core:
+def _copy(noun: str, reads: bool, inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
     """`stream.read` and `stream.write`, `future.read` and `future.write`."""
     options = step.options
     realloc = pick("core func", options.realloc)
@@ -97,7 +96,8 @@ def _copy(
     memory = pick("core memory", options.memory)
     cx = Context(inst, memory, entry, inst, options.ptr.size)
     assert isinstance(step.type, Defined)
-    key, element, code = inst.key(step.type), _element(step), _CODES[noun, reads]
+    key, code = inst.key(step.type), _CODES[noun, reads]
+    window = Window(cx, _element(step), options.ptr, options.encoding)
     verb = "read from" if reads else "write to"
 
     def copy(index: int, p: int, length: int = 1) -> Any:
@@ -107,7 +107,7 @@ def _copy(
         if end.set is not None and not options.is_async:
             trap(IN_SET)
         p, length = p & cx.mask, length & cx.mask
-        buffer = GuestBuffer(cx, element, options.ptr, options.encoding, p, length)
+        buffer = GuestBuffer(window, p, length)
         end.state = COPYING
         begin = _begin_stream if noun == "stream" else _begin_future
         begin(end, buffer, code, index)
@@ -152,9 +152,7 @@ def _begin_future(end: CopyEnd, buffer: GuestBuffer, code: int, index: int) -> N
     (shared.read if end.readable else shared.write)(buffer, on_done)
 
 
-def _cancel(
-    noun: str, reads: bool, inst: ComponentInstance, step: Canonical, pick: Pick
-) -> Core:
+def _cancel(noun: str, reads: bool, inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
     """`stream.cancel-read` and its kin."""
     is_async, code = step.options.is_async, _CODES[noun, reads]
     assert isinstance(step.type, Defined)

@@ -1,50 +1,25 @@
-"""Calls from one component to another that never see Python: a function that one instance lifts and
-another lowers, joined by an adapter (`wadjet.canon.adapters`)."""
+"""What passes from one component to another without ever being a Python value: calls of functions
+that one instance lifts and another lowers, elements of streams and futures (all by way of
+`wadjet.canon.adapters`)."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple, final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, final
 
-from wadjet.canon.adapters import REASONS, Adapter, Need, Side, adapter
+from wadjet.canon.adapters import Plain, Side, adapter, element_copier
 from wadjet.canon.context import Context
 from wadjet.canon.functions import Invoke, Lifted, as_tuple
 from wadjet.canon.instance import ComponentInstance
+from wadjet.canon.linking import End, Linking, Transfer, type_of_memory
 from wadjet.canon.passages import Flats, Passing
 from wadjet.canon.resources import ResourceHandle
+from wadjet.canon.streams import ElementCopier, Window
 from wadjet.canon.tasks import RESOLVED, STARTED, Task, Thread
 from wadjet.canon.traps import BORROWS_REMAIN, trap
-from wadjet.component.types import (
-    Borrow,
-    Defined,
-    FuncType,
-    Future,
-    Own,
-    Resource,
-    ResourceType,
-    Stream,
-)
+from wadjet.component.types import FuncType, Resource
 from wadjet.component.validate import Options
-from wadjet.core.binary import encode
-from wadjet.core.types import Limits, MemoryType
-from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.func import Func
-from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.memory import Memory
-from wadjet.engine.tiers import compile_module
-
-
-#: What takes a handle over: from its index on one side to what it is on the other.
-Transfer = Callable[[int], int]
-#: What makes one for borrowed handles of a resource, from one context to the other.
-Lend = Callable[[Context, Context, Resource], Transfer]
-
-
-class Given(NamedTuple):
-    """What the options of a lowered function name."""
-
-    options: Options
-    memory: Memory | None
-    realloc: Func | None
 
 
 def are_apart(one: ComponentInstance, other: ComponentInstance) -> bool:
@@ -52,40 +27,24 @@ def are_apart(one: ComponentInstance, other: ComponentInstance) -> bool:
     return not one.within(other) and not other.within(one)
 
 
-def fuse(inst: ComponentInstance, given: Given, type_: FuncType, callee: Lifted) -> Func:
-    """The core function of a `canon lower` in an instance, of a function of another one that is not
-    async. `type_` is how the caller's component has it."""
-    linking = _Linking(inst, given, callee)
-    scope = _Scope(callee.inst)
-    return linking.exports(type_, scope.lending, scope)["call"]
+def lowering_end(
+    inst: ComponentInstance, options: Options, memory: Memory | None, realloc: Func | None
+) -> End:
+    """The caller's end of a function."""
+    return End(_side(options, memory), inst, memory, realloc)
 
 
-def fuse_async(
-    inst: ComponentInstance, given: Given, type_: FuncType, callee: Lifted
-) -> tuple[Invoke, Passing]:
-    """The same for an async function: what calls it, and what its values pass through."""
-    linking = _Linking(inst, given, callee)
-    halves = linking.exports(type_, _pass_borrow, None)
-    there = _Halves(linking.there, halves["params"].entry, halves["results"].entry)
-    return partial(callee.invoke, passage=_Through(linking.back)), there
-
-
-def _around(inst: ComponentInstance | None) -> Iterator[ComponentInstance]:
-    """An instance and those that it lies in."""
-    while inst is not None:
-        yield inst
-        inst = inst.parent
+def _lifting_end(callee: Lifted) -> End:
+    """The callee's end."""
+    side = _side(callee.options, callee.memory, callee.inst.program.plan.waits)
+    return End(
+        side, callee.inst, callee.memory, callee.realloc, callee.core, callee.post_return
+    )  # fmt: skip
 
 
 def _side(options: Options, memory: Memory | None, task: bool = False) -> Side:
-    """The options of one side, without anything that belongs to one instance."""
-    t = None
-    if memory is not None:
-        of = memory.type
-        most = of.limits.max if of.shared else None
-        t = MemoryType(Limits(0, most, of.limits.addr), of.shared, of.page_log2)
     return Side(
-        t,
+        type_of_memory(memory),
         options.encoding,
         options.realloc is not None,
         options.post_return is not None,
@@ -95,103 +54,44 @@ def _side(options: Options, memory: Memory | None, task: bool = False) -> Side:
     )
 
 
-@final
-class _Coded:
-    """An adapter, compared by its key."""
-
-    __slots__ = ("adapter",)
-
-    def __init__(self, made: Adapter) -> None:
-        self.adapter: Final = made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Coded) and self.adapter.key == other.adapter.key
-
-    def __hash__(self) -> int:
-        return hash(self.adapter.key)
+def fuse(lower: End, type_: FuncType, callee: Lifted) -> Func:
+    """The core function of a `canon lower`, of a function of another instance that is not async.
+    `type_` is how the caller's component has it."""
+    lift = _lifting_end(callee)
+    linking, scope = Linking(lower, lift), _Scope(callee.inst)
+    made = adapter(type_, lower.side, lift.side, len(linking.entered))
+    return linking.exports(made, scope.lending, scope)["call"]
 
 
-@lru_cache(maxsize=1000)
-def _code(coded: _Coded, tier: str) -> ModuleCode:
-    """The code of an adapter in a tier."""
-    valid = coded.adapter.valid
-    return compile_module(valid, tier, encode(valid.module))
+def fuse_async(lower: End, type_: FuncType, callee: Lifted) -> tuple[Invoke, Passing]:
+    """The same for an async function: what calls it, and what its values pass through."""
+    lift = _lifting_end(callee)
+    linking = Linking(lower, lift)
+    halves = linking.exports(adapter(type_, lower.side, lift.side))
+    there = _Halves(linking.there, halves["params"].entry, halves["results"].entry)
+    return partial(callee.invoke, passage=_Through(linking.back)), there
 
 
-@final
-class _Linking:
-    """What the imports of one adapter are."""
-
-    __slots__ = ("back", "callee", "entered", "given", "inst", "there")
-
-    def __init__(self, inst: ComponentInstance, given: Given, callee: Lifted) -> None:
-        self.inst: Final = inst
-        self.given: Final = given
-        self.callee: Final = callee
-        outside = set(_around(inst))
-        self.entered: Final = [each for each in _around(callee.inst) if each not in outside]
-        #: handles of both sides, by types of the caller's component
-        self.there: Final = Context(inst, None, None, inst)
-        self.back: Final = Context(callee.inst, None, None, inst)
-
-    def exports(self, type_: FuncType, lend: Lend, scope: "_Scope | None") -> dict[str, Func]:
-        """The functions of the adapter. `lend` makes what takes borrowed handles over."""
-        callee = self.callee
-        lower = _side(self.given.options, self.given.memory)
-        lift = _side(callee.options, callee.memory, callee.inst.program.plan.waits)
-        made = adapter(type_, lower, lift, len(self.entered))
-        imports = [self._resolve(need, lend, scope) for need in made.needs]
-        code = _code(_Coded(made), self.inst.program.tier)
-        instance = instantiate(self.inst.scheduler.store, code, imports)
-        return {e.name: instance.func(e.index) for e in made.valid.module.exports}
-
-    def _resolve(self, need: Need, lend: Lend, scope: "_Scope | None") -> object:
-        """What one import is."""
-        given: Given | Lifted = self.given if need.side == "lower" else self.callee
-        match need.kind:
-            case "trap":
-                return _trap
-            case "enter" | "exit" | "leave":
-                return getattr(scope, need.kind)
-            case "flags":
-                inst = self.inst if need.side == "lower" else self.entered[need.index]
-                return inst.cell
-            case "callee":
-                return self.callee.core
-            case "memory":
-                return given.memory
-            case "realloc":
-                return given.realloc
-            case "post-return":
-                return self.callee.post_return
-        if need.side == "lower":
-            return _transfer(need, self.there, self.back, lend)
-        return _transfer(need, self.back, self.there, lend)
+def element_copy(source: Window, target: Window) -> ElementCopier:
+    """What copies elements from one guest's buffers to another's."""
+    element = source.element
+    assert element is not None, "there is nothing to copy"
+    if Plain()(element):
+        return partial(_copy_bytes, source.cx.memory, target.cx.memory, source.size)
+    lower, lift = _window_end(source), _window_end(target)
+    made = element_copier(element, lower.side, lift.side)
+    copy: ElementCopier = Linking(lower, lift).exports(made)["copy"].entry
+    return copy
 
 
-def _trap(code: int) -> None:
-    trap(REASONS[code])
+def _window_end(window: Window) -> End:
+    cx = window.cx
+    side = Side(type_of_memory(cx.memory), window.encoding, cx.realloc is not None)
+    return End(side, cx.inst, cx.memory, cx.realloc)
 
 
-def _transfer(need: Need, source: Context, target: Context, lend: Lend) -> Transfer:
-    """The function that takes a handle from one instance to another."""
-    t = need.type
-    if not isinstance(t, Defined):
-        return lambda i: target.lower_error_context(source.lift_error_context(i))
-    match t.shape:
-        case Own(ResourceType(resource=resource)):
-            return lambda i: target.lower_own(source.lift_own(i, resource), resource)
-        case Borrow(ResourceType(resource=resource)):
-            return lend(source, target, resource)
-        case Stream():
-            return lambda i: target.lower_stream(source.lift_stream(i, t), t)
-    assert isinstance(t.shape, Future), t
-    return lambda i: target.lower_future(source.lift_future(i, t), t)
-
-
-def _pass_borrow(source: Context, target: Context, resource: Resource) -> Transfer:
-    """Lend a resource for a call that has a task and a subtask."""
-    return lambda i: target.lower_borrow(source.lift_borrow(i, resource), resource)
+def _copy_bytes(source: Memory, target: Memory, size: int, p: int, q: int, count: int) -> None:
+    target.view[q : q + count * size] = source.view[p : p + count * size]
 
 
 @final

@@ -1,6 +1,7 @@
 """The arrow from `Plan` and imports to an instance: takes the steps of the plan, one by one."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, final
 
 from wadjet.base.errors import Unlinkable
@@ -10,13 +11,14 @@ from wadjet.canon.context import Context
 from wadjet.canon.functions import (
     Callee, HostFunction, Invoke, Lifted, Lowered, call_core, guest_thread,
 )  # fmt: skip
-from wadjet.canon.fused import Given, are_apart, fuse, fuse_async
+from wadjet.canon.fused import are_apart, fuse, fuse_async, lowering_end
 from wadjet.canon.hostcalls import host_import
 from wadjet.canon.instance import ComponentInstance, leave
 from wadjet.canon.passages import Passage, Passing
 from wadjet.canon.program import ModuleValue, Program
 from wadjet.canon.resources import HostResource, RuntimeResource
 from wadjet.canon.tasks import Scheduler
+from wadjet.canon.traps import CANNOT_ENTER, trap
 from wadjet.component.abi import MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, flatten_types
 from wadjet.component.closed import (
     ComponentShape, Extern, InstanceShape, ModuleShape, TypeBound, closed, resources, sort_of,
@@ -184,14 +186,12 @@ class Builder:
             call = host_import(inst, passage, callee)
             return self.scheduler.shims.pauser(self.scheduler, step.core, call, may_wait=False)
         if not are_apart(inst, callee.inst):
-            coder = self.program.coder(options.ptr, options.encoding, host=False)
-            passage = Passage(coder, type_, self._context(step, inst))
-            return self._lowered(step, type_, callee.invoke, passage)
-        realloc = self.pick("core func", options.realloc)
-        given = Given(options, self.pick("core memory", options.memory), realloc)
+            return HostFunc(self.scheduler.store, step.core, partial(_refuse, inst))
+        memory, realloc = self.pick("core memory", options.memory), options.realloc
+        lower = lowering_end(inst, options, memory, self.pick("core func", realloc))
         if type_.is_async:
-            return self._lowered(step, type_, *fuse_async(inst, given, type_, callee))
-        return fuse(inst, given, type_, callee)
+            return self._lowered(step, type_, *fuse_async(lower, type_, callee))
+        return fuse(lower, type_, callee)
 
     def _lowered(
         self, step: Canonical, type_: FuncType, invoke: Invoke, passing: Passing
@@ -360,6 +360,12 @@ def _check_module(path: tuple[str, ...], shape: ModuleShape, found: ModuleValue)
             raise Unlinkable(f"core module {_spelled(path)} has no export {name!r}")
         if not match_extern(close_extern(exports[name], found.valid.types), wanted):
             raise Unlinkable(f"export {name!r} of core module {_spelled(path)} does not fit")
+
+
+def _refuse(inst: ComponentInstance, *_: object) -> None:
+    """Call an instance inside of the caller, or around it."""
+    inst.check_leave()
+    trap(f"{CANNOT_ENTER}: it is inside of its caller, or around it")
 
 
 def _destructor(

@@ -1,9 +1,9 @@
 """Streams and futures (CanonicalABI.md, "Buffer State", "Stream State", "Future State").
 
 Both ends meet in a `Shared`. A read and a write that meet copy as much as both have room for. What
-one side holds out is a buffer: guests' lie in their memories, the host's are in `wadjet.canon.ends`.
-Guests give each other values in the form for components; where one side is the host its `View`
-says what the values are to Python.
+one side holds out is a buffer: guests' lie in their memories, the host's are those of `ends`.
+Guests copy from memory to memory; where one side is the host its `View` says what the values are
+to Python.
 """
 
 from abc import ABC, abstractmethod
@@ -81,28 +81,51 @@ class Buffer(ABC):
         """Put elements in, as whoever gives them sees them."""
 
 
+#: What copies elements from one address to another, so many.
+ElementCopier = Callable[[int, int, int], object]
+
+
+@final
+class Window:
+    """Where the buffers of one built-in lie: in which memory, elements of which type."""
+
+    __slots__ = ("_copiers", "cx", "element", "encoding", "ptr", "size")
+
+    def __init__(self, cx: "Context", element: Element, ptr: NumType, encoding: str) -> None:
+        self.cx: Final = cx
+        self.element: Final = element
+        self.ptr: Final = ptr
+        self.encoding: Final = encoding
+        self.size: Final = 0 if element is None else elem_size(element, ptr)
+        self._copiers: Final[dict[Window, ElementCopier]] = {}
+
+    def copier(self, source: "Window") -> ElementCopier:
+        """What copies elements from the window of another guest, or of the same."""
+        found = self._copiers.get(source)
+        if found is None:
+            from wadjet.canon.fused import element_copy
+
+            found = self._copiers[source] = element_copy(source, self)
+        return found
+
+
 @final
 class GuestBuffer(Buffer):
     """A buffer in the memory of a guest."""
 
-    __slots__ = ("_cx", "_element", "_encoding", "_length", "_p", "_ptr", "_size", "progress")
+    __slots__ = ("_length", "_p", "_window", "progress")
 
-    def __init__(
-        self, cx: "Context", element: Element, ptr: NumType, encoding: str, p: int, length: int
-    ) -> None:
+    def __init__(self, window: Window, p: int, length: int) -> None:
+        cx, element = window.cx, window.element
         if length > MAX_LENGTH:
             trap(f"{LIST_BOUNDS}: a buffer has at most {MAX_LENGTH} elements")
-        self._size = 0 if element is None else elem_size(element, ptr)
         if element is not None and length > 0:
-            if p & alignment(element, ptr) - 1:
+            if p & alignment(element, window.ptr) - 1:
                 trap(UNALIGNED)
-            if p + length * self._size > len(cx.memory.view):
+            if p + length * window.size > len(cx.memory.view):
                 trap(f"stream pointer/length out of bounds of memory: {LIST_BOUNDS}")
         self.inst = cx.inst
-        self._cx: Final = cx
-        self._element: Final = element
-        self._ptr: Final = ptr
-        self._encoding: Final = encoding
+        self._window: Final = window
         self._p = p
         self._length: Final = length
         self.progress = 0
@@ -117,44 +140,52 @@ class GuestBuffer(Buffer):
         """Whether it was made for no elements at all."""
         return self._length == 0
 
-    def _seen_by(self, view: View | None) -> "tuple[Any, Context, Any]":
-        """What writes code for the elements, the context for it, and their type."""
-        cx = self._cx
-        if view is None:
-            coder = cx.inst.program.coder(self._ptr, self._encoding, host=False)
-            return coder, cx, self._element
-        coder = view.inst.program.coder(self._ptr, self._encoding, host=True)
-        seen = type(cx)(cx.inst, cx.memory, cx.realloc, view.inst, self._ptr.size)
-        return coder, seen, view.element
-
     def most(self) -> int:
         """How many elements may be copied at once."""
-        return self.remain if not self._size else min(self.remain, MAX_BYTES // self._size)
+        size = self._window.size
+        return self.remain if not size else min(self.remain, MAX_BYTES // size)
+
+    def _seen_by(self, view: View | None) -> "tuple[Any, Context, Any]":
+        """What writes code for the elements, the context for it, and their type."""
+        assert view is not None, "guests copy from each other by `take`"
+        window, cx = self._window, self._window.cx
+        coder = view.inst.program.coder(window.ptr, window.encoding, host=True)
+        seen = type(cx)(cx.inst, cx.memory, cx.realloc, view.inst, window.ptr.size)
+        return coder, seen, view.element
+
+    def _pass(self, count: int) -> None:
+        self.progress += count
+        self._p += count * self._window.size
 
     def read(self, count: int, view: View | None) -> Any:
         """Load elements."""
-        self.progress += count
-        if self._element is None:
+        if self._window.element is None:
+            self._pass(count)
             return [None] * count
         coder, cx, element = self._seen_by(view)
         load = coder.codec.namespace[coder.lifting.list_loader(element)]
-        p, self._p = self._p, self._p + count * self._size
+        p = self._p
+        self._pass(count)
         return load(cx, p, count)
 
     def write(self, values: Any, count: int, view: View | None) -> None:
         """Store elements."""
-        if self._element is not None:
+        if self._window.element is not None:
             coder, cx, element = self._seen_by(view)
             store = coder.codec.namespace[coder.lowering.range_storer(element)]
             try:
                 store(cx, values, self._p)
             except FAULTS as fault:
-                if view is None:
-                    raise
                 parts = [(f"element {i}", element, v) for i, v in enumerate(values)]
                 raise explain(fault, parts) from None
-            self._p += count * self._size
-        self.progress += count
+        self._pass(count)
+
+    def take(self, source: "GuestBuffer", count: int) -> None:
+        """Copy elements of another guest."""
+        if self._window.element is not None:
+            self._window.copier(source._window)(source._p, self._p, count)
+        source._pass(count)
+        self._pass(count)
 
 
 class Shared:
@@ -204,7 +235,10 @@ class Shared:
         inst = target.inst
         if inst is not None and inst is source.inst and self.element not in _NUMBERS:
             trap(f"cannot read from and write to intra-component {self.noun}")
-        target.write(source.read(count, target.view), count, source.view)
+        if isinstance(source, GuestBuffer) and isinstance(target, GuestBuffer):
+            target.take(source, count)
+        else:
+            target.write(source.read(count, target.view), count, source.view)
 
 
 @final

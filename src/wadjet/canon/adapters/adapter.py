@@ -49,6 +49,13 @@ class Adapter:
         self.valid: Final = valid
         self.needs: Final = needs
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same module."""
+        return isinstance(other, Adapter) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
 
 def adapter(t: FuncType, lower: Side, lift: Side, entering: int = 1) -> Adapter:
     """What joins the two sides for a closed function type that is valid for their options.
