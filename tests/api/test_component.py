@@ -1,6 +1,7 @@
 """Components from Python: what they need and offer, values of every kind, resources, mistakes."""
 
 import inspect
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -344,6 +345,21 @@ def test_any_number_of_arguments_will_do(component: wadjet.Component) -> None:
     component.instantiate(imports).ops.echo("x")
     assert seen == [("x", 7)]
     component.instantiate({"store": Store(), "log": print}).ops.echo("printed")
+
+
+def test_decorated_methods_will_do(component: wadjet.Component) -> None:
+    def decorated(method: Any) -> Any:
+        @wraps(method)
+        def call(self: Any, /, *args: Any) -> Any:
+            return method(self, *args)
+
+        return call
+
+    class Decorated(Store):
+        open = decorated(Store.open)
+
+    imports = {"store": Decorated(), "log": print}
+    assert component.instantiate(imports).ops.size_of("four") == 8
 
 
 def test_exceptions_of_host_functions_pass_through(component: wadjet.Component) -> None:

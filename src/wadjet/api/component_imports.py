@@ -68,7 +68,7 @@ class _Supply:
         if given is _MISSING:
             self._problems.append(f"{sort_of(extern)} `{name}` is missing")
         elif isinstance(extern, FuncType):
-            return self._func(name, extern, given)
+            self._check(name, extern, given)
         return getattr(given, "__wadjet__", given)
 
     def _interface(self, module: str, shape: InstanceShape, giver: object) -> dict[str, object]:
@@ -78,11 +78,12 @@ class _Supply:
         for name, extern in shape.exports.items():
             path = f"{module}: {name}"
             if isinstance(extern, FuncType):
-                given = _function(giver, name)
+                given, checked = _function(giver, name)
                 if given is _MISSING:
                     self._problems.append(f"func `{path}` is missing")
                 else:
-                    found[name] = self._func(path, extern, given)
+                    self._check(path, extern, checked)
+                    found[name] = given
             elif isinstance(extern, TypeBound):
                 found[name] = self._type(path, extern, _look_up(giver, name, pascal(name)))
             else:
@@ -101,14 +102,14 @@ class _Supply:
             self._resources[resource] = HostResource(name, _drop)
         return self._resources[resource]
 
-    def _func(self, path: str, t: FuncType, given: object) -> object:
+    def _check(self, path: str, t: FuncType, given: object) -> None:
+        """Note what is wrong with what stands for a function, as far as can be told."""
         if not callable(given):
             self._problems.append(f"func `{path}`: {given!r} is not callable")
         elif not _takes(given, len(t.params)):
             wanted = ", ".join([label for label, _ in t.params])
             what = f"{len(t.params)} arguments ({wanted})" if t.params else "no arguments"
             self._problems.append(f"func `{path}` is called with {what}, which {given!r} rejects")
-        return given
 
 
 def _an_object(giver: object) -> object:
@@ -132,34 +133,34 @@ def _look_up(giver: object, name: str, attribute: str) -> object:
     return giver.get(attribute, _MISSING)
 
 
-def _function(giver: object, name: str) -> object:
-    """The function of an interface, by its name with its role."""
+def _function(giver: object, name: str) -> tuple[object, object]:
+    """The function of an interface by its name with its role, and what its parameters tell."""
     role, resource, label = split_role(name)
     if not role:
-        return _look_up(giver, name, snake(label))
+        found = _look_up(giver, name, snake(label))
+        return getattr(found, "__wadjet__", found), found
     if isinstance(giver, Mapping) and name in giver:
-        return giver[name]
+        return giver[name], giver[name]
     made = _look_up(giver, resource, pascal(resource))
-    if role == "[constructor]":
-        return made
-    if role == "[static]":
-        return _MISSING if made is _MISSING else getattr(made, member(label), _MISSING)
-    return _method(made, member(label))
+    if role == "[method]":
+        return _method(made, member(label))
+    found = made
+    if role == "[static]" and made is not _MISSING:
+        found = getattr(made, member(label), _MISSING)
+    return found, found
 
 
-def _method(made: object, name: str) -> object:
+def _method(made: object, name: str) -> tuple[object, object]:
     """A function that calls a method of its first argument. If the class is known, it must have
     the method."""
-    known = isinstance(made, type)
-    if known and not hasattr(made, name):
-        return _MISSING
 
     def call(self: Any, *args: Any) -> Any:
         return getattr(self, name)(*args)
 
-    if known:
-        call.__wrapped__ = getattr(made, name)  # type: ignore[attr-defined]  # for `_takes`
-    return call
+    if isinstance(made, type):
+        found = getattr(made, name, _MISSING)
+        return found if found is _MISSING else call, found
+    return call, call
 
 
 def _drop(resource: object) -> None:
@@ -173,7 +174,6 @@ def _drop(resource: object) -> None:
 
 def _takes(function: Callable[..., object], count: int) -> bool:
     """Whether a function can be called with so many arguments, as far as can be told."""
-    function = getattr(function, "__wrapped__", function)
     bound = 0
     if isinstance(function, MethodType):
         bound = 1
