@@ -274,9 +274,6 @@ def link(t: FuncType, lower: Side, lift: Side, tier: str, entering: int = 1) -> 
         match need.kind:
             case "flags":
                 return flags.setdefault((need.side, need.index), Global(GlobalType(I32, True), 3))
-            case "context":
-                key = (f"context of {need.side}", need.index)
-                return flags.setdefault(key, Global(GlobalType(I64, True), 7))
             case "trap":
                 return stop
             case "enter" | "exit" | "leave":
@@ -336,4 +333,4 @@ def check(cases: Cases, t: FuncType, lower: Side, lift: Side, linked: Linked) ->
     lifted = lift_values(callee, MAX_FLAT_RESULTS, returned, results)
     assert got == back.values(MAX_FLAT_RESULTS, lifted, results, into), "results"
     assert export(linked.lower, "memory").view == caller.memory, "memory of the caller"
-    assert all(g.get_raw() in (3, 7) for g in linked.flags.values())
+    assert all(g.get_raw() == 3 for g in linked.flags.values())

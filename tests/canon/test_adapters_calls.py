@@ -66,9 +66,9 @@ def test_all_instances_that_are_entered_count(entering: int) -> None:
         flag(linked, "lift", i).set_raw(3)
 
 
-def calls(body: str, tier: str, lift: Side = PLAIN) -> Any:
+def calls(body: str, tier: str) -> Any:
     """A call of [] -> [] whose callee is given as core text."""
-    made = adapter(FuncType((), None), PLAIN, lift)
+    made = adapter(FuncType((), None), PLAIN, PLAIN)
     store = Store()
     seen: list[tuple[int, ...]] = []
     flags: dict[tuple[str | None, int], Global] = {}
@@ -79,8 +79,6 @@ def calls(body: str, tier: str, lift: Side = PLAIN) -> Any:
     def given(need: Need) -> object:
         if need.kind == "flags":
             return flags.setdefault((need.side, need.index), Global(GlobalType(I32, True), 3))
-        if need.kind == "context":
-            return flags.setdefault(("context", need.index), Global(GlobalType(I64, True), 7))
         return stop if need.kind == "trap" else callee
 
     def look() -> None:
@@ -172,14 +170,6 @@ def test_functions_of_one_structure_share_a_module() -> None:
     owns = [next(n for n in each.needs if n.kind == "own") for each in (first, second)]
     assert [n.type.shape.resource.resource for n in owns] == [a, b]
     assert made(a, "xy", 2).valid is not first.valid
-
-
-@pytest.mark.parametrize("tier", TIERS)
-def test_context_slots_begin_at_zero_and_come_back(tier: str) -> None:
-    func, seen, flags = calls("call $look", tier, Side(context=2))
-    func.call_raw([])
-    assert seen == [(3, 2, 0, 0)]
-    assert [g.get_raw() for g in flags.values()] == [3, 3, 7, 7]
 
 
 @pytest.mark.parametrize("lower_async", [False, True])

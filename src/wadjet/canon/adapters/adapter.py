@@ -143,7 +143,6 @@ class _Builder:
         self._check_flags(f)
         if self.lift.task:
             f.write(f"call {self.imports.hook('enter')}")
-        saved = there.way.clear_context(f, "lift")
         given = _named(self._flat(self.params, self.lower, MAX_FLAT_PARAMS))
         arguments = self._pass(f, there, self.params, given, MAX_FLAT_PARAMS)
         core = flatten_functype(self.t, self.lift.ptr, "lift")
@@ -156,7 +155,6 @@ class _Builder:
             self._post_return(f, there.way, returned)
         if self.lift.task:
             f.write(f"call {self.imports.hook('leave')}")
-        there.way.restore_context(f, saved)
         for i in range(self.entering):
             flags = self.imports.flags("lift", i)
             f.write(f"global.get {flags} i32.const {MAY_ENTER} i32.or global.set {flags}")

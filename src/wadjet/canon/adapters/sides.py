@@ -6,7 +6,7 @@ from typing import Final, Literal, final
 from wadjet.canon.adapters.assemble import Unit
 from wadjet.component.types import Defined, Prim
 from wadjet.core.types import (
-    I32, I64, FuncType, GlobalType, Limits, MemoryType, NumType,
+    I32, FuncType, GlobalType, Limits, MemoryType, NumType,
 )  # fmt: skip
 
 #: `lower` is the caller, `lift` the callee (CanonicalABI.md, "canon lift" and "canon lower")
@@ -20,9 +20,8 @@ MAY_LEAVE: Final = 2
 @dataclass(frozen=True, slots=True)
 class Side:
     """The canonical options of one side. Of the type of its memory, the addresses, the size of
-    pages and whether it is shared matter. `context` says how many context slots of the instance
-    are globals, which every call into it begins with anew; `task` whether the callee may ask for
-    the task that it is part of, even if nothing is lent to it."""
+    pages and whether it is shared matter. `task` says that the callee may ask for the task that it
+    is part of."""
 
     memory: MemoryType | None = None
     encoding: str = "utf8"
@@ -30,7 +29,6 @@ class Side:
     post_return: bool = False
     is_async: bool = False
     callback: bool = False
-    context: int = 0
     task: bool = False
 
     @property
@@ -46,7 +44,6 @@ class Need:
     callee, realloc, post-return, memory   of the `side`, as its options name them
     flags     the flags of an instance, a mutable i32 (`MAY_ENTER`, `MAY_LEAVE`): the side's own,
               or, with `index`, another instance that is entered together with the callee's
-    context   a context slot of the thread that runs in an instance, a mutable i64
     trap      a function that never returns: [i32] -> [], given a code of `REASONS`
     enter     [] -> []: a task begins that the callee may ask for; before parameters are lifted
     exit      [] -> []: when the callee has returned, before its results are lifted, if it had a
@@ -111,13 +108,6 @@ class Imports:
         name = f"{side}.flags-{index}"
         if self._new(name, Need("flags", side, index)):
             self._unit.import_global(name, GlobalType(I32, True))
-        return name
-
-    def context(self, side: SideName, index: int) -> str:
-        """A context slot of the running thread in the instance of a side."""
-        name = f"{side}.context-{index}"
-        if self._new(name, Need("context", side, index)):
-            self._unit.import_global(name, GlobalType(I64, True))
         return name
 
     def memory(self, side: SideName) -> str:

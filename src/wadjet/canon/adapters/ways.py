@@ -7,7 +7,7 @@ from wadjet.canon.adapters.reasons import Reason
 from wadjet.canon.adapters.sides import MAY_LEAVE, Imports, Side, SideName
 from wadjet.component.abi import alignment, elem_size
 from wadjet.component.types import Defined
-from wadjet.core.types import I32, I64, NumType
+from wadjet.core.types import I32, NumType
 
 #: The most bytes that a string or a list may take (CanonicalABI.md, "Loading").
 MAX_BYTES: Final = (1 << 28) - 1
@@ -110,12 +110,10 @@ class Way:
         def write(f: Function) -> None:
             realloc = self.imports.realloc(self.target_name)
             flags = self.imports.flags(self.target_name)
-            saved = self.clear_context(f, self.target_name)
             f.write(f"global.get {flags} i32.const {~MAY_LEAVE} i32.and global.set {flags}")
             arguments = f"$old $size {to_ptr} $align {to_ptr} $new {to_ptr}"
             self.guarded(f, f"{arguments} call {realloc} =old")
             f.write(f"global.get {flags} i32.const {MAY_LEAVE} i32.or global.set {flags}")
-            self.restore_context(f, saved)
             f.write(f"$old $align i32.const 1 i32.sub {to_ptr} {d}.and {d}.const 0 {d}.ne")
             self.trap_if(f, Reason.UNALIGNED)
             f.write(f"$old $new $reason call {self.in_target()} $old")
@@ -129,18 +127,3 @@ class Way:
         """Instructions that call a component's function: an exception of it is a trap."""
         f.write(f"block @fine block @thrown try_table @thrown {text} br @fine end end")
         f.write(f"i32.const {Reason.EXCEPTION} call {self.imports.trap()} unreachable end")
-
-    def clear_context(self, f: Function, side: SideName) -> list[tuple[str, str]]:
-        """Begin with context slots of zero; what they held, by local and global."""
-        slots = self.target.context if side == self.target_name else self.source.context
-        saved = []
-        for i in range(slots):
-            slot, kept = self.imports.context(side, i), f.fresh(I64)
-            f.write(f"global.get {slot} ={kept} i64.const 0 global.set {slot}")
-            saved.append((kept, slot))
-        return saved
-
-    def restore_context(self, f: Function, saved: list[tuple[str, str]]) -> None:
-        """Give context slots back what they held."""
-        for kept, slot in saved:
-            f.write(f"${kept} global.set {slot}")
