@@ -189,6 +189,7 @@ class _Pump:
             self._end()
         elif self._pieces is not None:
             scheduler = self._view.inst.scheduler
+            self._shared.on_drop = self._end
             self._stop = scheduler.start(_next(self._pieces), self._pulled)
         elif self._rest is not None:
             rest, self._rest = self._rest, None
@@ -197,7 +198,7 @@ class _Pump:
             self._shared.drop()
 
     def _pulled(self, piece: Any, error: BaseException | None) -> None:
-        self._stop = None
+        self._stop = self._shared.on_drop = None
         if error is not None:
             scheduler = self._view.inst.scheduler
             self._shared.drop()
@@ -233,6 +234,7 @@ class _Pump:
     def _end(self) -> None:
         """Nobody reads any more."""
         stop, self._stop = self._stop, None
+        self._shared.on_drop = None
         if stop is not None:
             stop()
         close = getattr(self._pieces, "aclose", None)

@@ -190,15 +190,17 @@ class GuestBuffer(Buffer):
 
 class Shared:
     """What the two ends of a stream or future have in common. `key` tells types apart, `element`
-    is what its maker calls its type; `noun` is "stream" or "future"."""
+    is what its maker calls its type; `noun` is "stream" or "future". `on_drop` is told of a dropped
+    end by whoever wants to know that without holding a buffer out."""
 
-    __slots__ = ("_buffer", "_done", "_on_copy", "dropped", "element", "key", "noun")
+    __slots__ = ("_buffer", "_done", "_on_copy", "dropped", "element", "key", "noun", "on_drop")
 
     def __init__(self, noun: str, key: int, element: Element) -> None:
         self.noun: Final = noun
         self.key: Final = key
         self.element: Final = element
         self.dropped = False
+        self.on_drop: Callable[[], object] | None = None
         self._buffer: Buffer | None = None
         self._on_copy: OnCopy | None = None
         self._done: OnDone | None = None
@@ -225,6 +227,8 @@ class Shared:
             self.dropped = True
             if self._buffer is not None:
                 self._notify(DROPPED)
+            elif self.on_drop is not None:
+                self.on_drop()
 
     @property
     def waits(self) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: command → what it is for, in the order of the help text
 COMMANDS: Final = {
     "run": "run a program",
+    "serve": "serve an HTTP component",
     "validate": "check whether modules are valid",
     "parse": "translate text to binary",
     "print": "translate binary to text",

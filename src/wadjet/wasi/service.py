@@ -149,9 +149,6 @@ class Service:
         elif worker not in self._idle:
             self._idle.append(worker)
 
-    def _discard(self, worker: _Worker) -> None:
-        worker.broken = True
-
     # -- Requests ---------------------------------------------------------------------------------
 
     async def handle(self, request: Request) -> Response:
@@ -180,6 +177,11 @@ class Service:
         except BaseException:
             await exchange.end(broken=True)
             raise
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until nothing is under way, but not longer than this."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
 
     async def close(self) -> None:
         """End all instances, whatever they do."""

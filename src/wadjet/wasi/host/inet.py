@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from wadjet.wasi.host.errors import Code, HostError
 from wadjet.wasi.host.handles import FileType, Handle, Stat
-from wadjet.wasi.host.network import Address, IpAddress, Network, Use
+from wadjet.wasi.host.network import Address, IpAddress, Network
 from wadjet.wasi.host.polling import Interest, look
 from wadjet.wasi.host.waiting import forget
 
@@ -163,12 +163,8 @@ class Endpoint(Handle):
         self._options[key] = min(value, _MAX_BUFFER)
 
 
-def make_system(
-    network: Network, family: Family, kind: socket.SocketKind, use: Use
-) -> socket.socket:
-    """A new socket of the machine, for a guest that may use such at all."""
-    if not (network.may(use) or network.may(Use.LISTEN)):
-        raise HostError(Code.ACCESS)
+def make_system(family: Family, kind: socket.SocketKind) -> socket.socket:
+    """A new socket of the machine: by itself it reaches nothing."""
     system = socket.socket(family.value, kind)
     if family is Family.IPV6:
         system.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

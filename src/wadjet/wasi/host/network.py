@@ -106,10 +106,6 @@ class Network:
             use in rule.uses and port in rule.ports for rule in learned
         )
 
-    def may(self, use: Use) -> bool:
-        """Whether there is any address at all that this may be done with."""
-        return any(use in rule.uses for rule in self.rules)
-
     def check_name(self, name: str) -> None:
         """Refuse (ACCESS) a name that may not be looked up."""
         if not any(rule.allows_name(fold(name)) for rule in self.rules):

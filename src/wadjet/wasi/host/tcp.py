@@ -49,7 +49,7 @@ class Tcp(Endpoint):
     def __init__(
         self, network: Network, family: Family, accepted: socket.socket | None = None
     ) -> None:
-        system = accepted or make_system(network, family, socket.SOCK_STREAM, Use.TCP)
+        system = accepted or make_system(family, socket.SOCK_STREAM)
         super().__init__(network, family, system)
         self.state = State.UNBOUND if accepted is None else State.CONNECTED
         self._backlog = BACKLOG

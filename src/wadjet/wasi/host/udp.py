@@ -25,7 +25,7 @@ class Udp(Endpoint):
     __slots__ = ("_bound", "_chosen", "_listening", "remote")
 
     def __init__(self, network: Network, family: Family) -> None:
-        super().__init__(network, family, make_system(network, family, socket.SOCK_DGRAM, Use.UDP))
+        super().__init__(network, family, make_system(family, socket.SOCK_DGRAM))
         self._bound = False
         #: whether the guest chose the local address
         self._chosen = False
@@ -62,7 +62,7 @@ class Udp(Endpoint):
         if self.remote is None:
             raise HostError(Code.NOT_CONNECTED)
         local = of_system(self._system.getsockname())
-        fresh = make_system(self._network, self.family, socket.SOCK_DGRAM, Use.UDP)
+        fresh = make_system(self.family, socket.SOCK_DGRAM)
         for level, name in ((socket.SOL_SOCKET, socket.SO_RCVBUF), self.family.hops):
             fresh.setsockopt(level, name, self._system.getsockopt(level, name))
         fresh.setblocking(False)

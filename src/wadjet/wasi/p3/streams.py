@@ -93,14 +93,19 @@ class Source(Generic[T]):
             raise StopAsyncIteration
         return piece
 
-    async def aclose(self) -> None:
-        """The guest wants no more."""
+    def aclose(self) -> Awaitable[None]:
+        """The guest wants no more: what is held for it is let go here and now."""
         self._end(Ok())
+        return _nothing()
 
     def _end(self, result: object) -> None:
         if not self.outcome.settled:
             self.outcome.settle(result)
             self._done()
+
+
+async def _nothing() -> None:
+    """There is nothing to wait for."""
 
 
 def refused(refusal: object) -> tuple[AsyncIterator[Any], Outcome]:

@@ -1,0 +1,119 @@
+"""A server of an HTTP component: sockets, signals' effects, and what operators look at."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+from wadjet.wasi.http.message import Request, Response, whole_body
+from wadjet.wasi.http.server import AccessLog, Connections, ServerOptions
+from wadjet.wasi.service import Service
+
+#: How many connections may wait to be taken.
+_BACKLOG: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How to serve. `grace` seconds are left to requests under way when the server stops."""
+
+    tls: ssl.SSLContext | None = None
+    idle_timeout: float = 60.0
+    grace: float = 10.0
+    access_log: AccessLog | None = None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket to take connections with. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+@final
+class Server:
+    """Takes connections and has a component answer them.
+
+        server = Server(lambda: Service(component, Wasi()), Serving())
+        await server.start([listen("127.0.0.1", 8080)])
+        await server.stop()
+
+    `make` makes the service, and anew with `reload`: what is under way then ends with the old one.
+    """
+
+    def __init__(self, make: Callable[[], Service], options: Serving) -> None:
+        self._make: Final = make
+        self._options: Final = options
+        self._service = make()
+        self._servers: Final[list[asyncio.Server]] = []
+        self._connections: Final[list[Connections]] = []
+        self._retiring: Final[set[asyncio.Task[None]]] = set()
+
+    @property
+    def service(self) -> Service:
+        """What answers now."""
+        return self._service
+
+    async def start(
+        self, sockets: Sequence[socket.socket], admin: Sequence[socket.socket] = ()
+    ) -> None:
+        """Take connections; `admin` are for `/healthz` and `/metrics`."""
+        scheme = "https" if self._options.tls else "http"
+        options = ServerOptions(self._options.idle_timeout, self._options.access_log, scheme)
+        guests = Connections(self._handle, options)
+        self._connections.append(guests)
+        loop = asyncio.get_running_loop()
+        for each in sockets:
+            made = await loop.create_server(guests.make, sock=each, ssl=self._options.tls)
+            self._servers.append(made)
+        operators = Connections(self._answer, ServerOptions(self._options.idle_timeout))
+        self._connections.append(operators)
+        for each in admin:
+            self._servers.append(await loop.create_server(operators.make, sock=each))
+
+    async def _handle(self, request: Request) -> Response:
+        return await self._service.handle(request)
+
+    async def _answer(self, request: Request) -> Response:
+        """What operators ask."""
+        plain = [("content-type", b"text/plain; charset=utf-8")]
+        if request.target == "/healthz":
+            return Response(200, plain, whole_body(b"ok\n"))
+        if request.target == "/metrics":
+            return Response(200, plain, whole_body(self._metrics().encode()))
+        return Response(404, plain, whole_body(b"ask for /healthz or /metrics\n"))
+
+    def _metrics(self) -> str:
+        """The counters, as Prometheus reads them."""
+        counters = self._service.counters
+        lines = [
+            f"wadjet_requests_total {counters.requests}",
+            f"wadjet_requests_in_flight {counters.in_flight}",
+            f"wadjet_guest_failures_total {counters.traps}",
+            f"wadjet_timeouts_total {counters.timeouts}",
+            f"wadjet_instances_total {counters.instances_made}",
+        ]
+        for status, count in sorted(counters.by_status.items()):
+            lines.append(f'wadjet_responses_total{{status="{status}"}} {count}')
+        return "\n".join([*lines, ""])
+
+    def reload(self) -> None:
+        """Make the service anew; the old one finishes what it began."""
+        old, self._service = self._service, self._make()
+        task = asyncio.ensure_future(self._retire(old))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, service: Service) -> None:
+        await service.drain(self._options.grace)
+        await service.close()
+
+    async def stop(self) -> None:
+        """Take no more connections, finish what is under way, and end."""
+        for server in self._servers:
+            server.close()
+        grace = self._options.grace
+        await asyncio.gather(*(each.drain(grace) for each in self._connections))
+        await asyncio.gather(*self._retiring)
+        await self._service.close()
