@@ -10,7 +10,7 @@ from typing import Final, cast
 from wadjet.core.opcodes import Op
 from wadjet.core.types import I32, V128, FuncType, ValType
 from wadjet.engine.baseline.branches import stop
-from wadjet.engine.baseline.frame import CONTEXT, ON_STACK, arguments, is_float, move, parallel
+from wadjet.engine.baseline.frame import CONTEXT, ON_STACK, is_float, move, parallel
 from wadjet.engine.baseline.function import Beyond, FunctionCompiler, Handler
 from wadjet.engine.baseline.x86 import (
     AE, E, NE, R10, R11, RAX, RDI, RDX, RSI, XMM0, XMM1, at, copy_vector, int32, rm, to_frame,
@@ -25,15 +25,14 @@ from wadjet.engine.emit.llvmtypes import in_memory
 
 def leave_registers(c: FunctionCompiler) -> None:
     """Save what a call would destroy: locals, and operands below the current ones."""
-    for register, place in c.frame.lost:
-        c.out.append(to_frame(place, register))
+    if c.frame.lost:
+        c.out.append(c.frame.save)
 
 
 def fetch_registers(c: FunctionCompiler) -> None:
     """Have it again."""
-    for register, place in c.frame.lost:
-        t = c.facts.locals[c.frame.places.index(place)]
-        c.out.append(move(register, place, t))
+    if c.frame.lost:
+        c.out.append(c.frame.fetch)
 
 
 def _on_stack(place: int, where: int, t: ValType) -> bytes:
@@ -46,19 +45,28 @@ def _on_stack(place: int, where: int, t: ValType) -> bytes:
 
 def _arguments(c: FunctionCompiler, type_: FuncType) -> None:
     """Operands to where the callee looks for them. Everything else is out of harm's way then."""
-    found, size = arguments(type_)
-    c.frame.outgoing(size)
     count = len(type_.params)
-    c.spill(len(c.stack) - count)
+    below = len(c.stack) - count
+    c.spill(below)
     leave_registers(c)
-    sources = c.stack[len(c.stack) - count :]
-    for place, where, t in zip(found, sources, type_.params):
-        if place >= ON_STACK:
-            c.out.append(_on_stack(place, where, t))
-    moves = [m for m in zip(found, sources, type_.params) if m[0] < ON_STACK]
-    c.out += parallel(moves)
+    sources = tuple(c.stack[below:])
+    found, size = c.home.arguments(type_)
+    if size:
+        c.frame.outgoing(size)
+    key = (id(type_), sources)
+    text = c.home.moves.get(key)
+    if text is None:
+        text = c.home.moves[key] = _moves(found, sources, type_)
+    c.out.append(text)
     for _ in range(count):
         c.pop()
+
+
+def _moves(found: list[int], sources: tuple[int, ...], type_: FuncType) -> bytes:
+    """Code that moves operands to where arguments go."""
+    all_ = list(zip(found, sources, type_.params, strict=True))
+    pieces = [_on_stack(*m) for m in all_ if m[0] >= ON_STACK]
+    return b"".join([*pieces, *parallel([m for m in all_ if m[0] < ON_STACK])])
 
 
 def _results(c: FunctionCompiler, type_: FuncType, cells: int, i: int) -> None:
@@ -203,11 +211,11 @@ def _to_r11(c: FunctionCompiler) -> None:
 
 
 def _tail_arguments(c: FunctionCompiler, type_: FuncType) -> None:
-    found, size = arguments(type_)
-    if size or arguments(c.type)[1]:
+    found, size = c.home.arguments(type_)
+    if size or c.home.arguments(c.type)[1]:
         raise Beyond
-    count = len(type_.params)
-    c.out += parallel(list(zip(found, c.stack[len(c.stack) - count :], type_.params, strict=True)))
+    sources = c.stack[len(c.stack) - len(found) :]
+    c.out += parallel(list(zip(found, sources, type_.params, strict=True)))
     if in_memory(type_.results):
         c.out.append(c.frame.out_pointer(RSI))
 

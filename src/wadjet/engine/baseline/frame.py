@@ -41,6 +41,8 @@ _TEMPS_XMM: Final = tuple(range(XMM0 + 7, XMM0 + 1, -1))
 #: Uses that make it worth while to give a register back at the end, and to save one around calls.
 _WORTH: Final = 4
 _WORTH_SAVING: Final = 3
+#: A function of more instructions, none in a loop, has its locals in the frame.
+_LONG: Final = 400
 #: How much more often a loop runs than what is around it, and the depth where that is enough.
 _OFTEN: Final = 8
 _DEEP: Final = 4
@@ -96,8 +98,6 @@ class Frame:
         self.calls = not callers.isdisjoint(kinds)
         #: where each local is
         self.homes: list[int] = []
-        #: registers that hold locals and are lost in calls, with the places for them
-        self.lost: list[tuple[int, int]] = []
         self._saved: list[int] = []
         #: registers for operands
         self.temps: list[int] = []
@@ -120,12 +120,18 @@ class Frame:
         self._cells = 0
         self._outgoing = 0
         self.homes = [chosen.get(x, place) for x, place in enumerate(self.places)]
-        self.lost = [(r, self.places[x]) for x, r in chosen.items() if r in _LOST or r >= XMM0]
+        #: locals in registers that calls destroy: code that saves them, code that fetches them
+        lost = [(r, x) for x, r in chosen.items() if r in _LOST or r >= XMM0]
+        self.lost: Final = bool(lost)
+        self.save: Final = b"".join([to_frame(self.places[x], r) for r, x in lost])
+        self.fetch: Final = b"".join([move(r, self.places[x], self.types[x]) for r, x in lost])
 
     # --- registers for locals ------------------------------------------------------------------
 
     def _choose(self, body: Body, facts: Facts, callers: frozenset[int]) -> dict[int, int]:
         """Local → register, for those that are worth it."""
+        if not facts.assigned and len(body.ops) > _LONG:
+            return {}  # whatever is in there happens once
         uses, calls = _weigh(body, facts, callers if self.calls else frozenset())
         kept, lost, xmm = list(_KEPT), list(_LOST), list(_LOST_XMM)
         found = {}

@@ -13,7 +13,7 @@ known. Encodings are remembered by instruction and operands: programs repeat the
 import struct
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
 from wadjet.core.body import Catch, MemArg
 from wadjet.core.opcodes import BY_NAME, ROWS, Op, row
@@ -34,14 +34,9 @@ if TYPE_CHECKING:
     from wadjet.core.validate.facts import Facts
     from wadjet.engine.runtime.loader import Object
 
-_F64_ROWS: Final = frozenset(
-    r.op for r in ROWS if r.results is not None and len(r.results) == 1 and r.results[0] is F64
-)
 _FLOAT_ROWS: Final = frozenset(
     r.op for r in ROWS if r.results and r.results[0] is not None and is_float(r.results[0])
 )
-_NO_BLOCK: Final = (0, 0)
-_MASK64: Final = (1 << 64) - 1
 
 
 class Call(NamedTuple):
@@ -113,48 +108,30 @@ class Block:
         self.catcher: Catcher | None = None
 
 
-# kinds of instructions in the walk
-_SPECIAL: Final = 0
-_GET: Final = 1
-_SET: Final = 2
-_TEE: Final = 3
-_CONST: Final = 4
-_PURE2: Final = 5
-_PURE1: Final = 6
-_LOAD: Final = 7
-_STORE: Final = 8
-_COMPARE: Final = 9
-_EQZ: Final = 10
+# How the walk deals with an instruction: by itself if it is local.get or i32.const, if it loads an
+# integer or computes one from two operands, else by a handler.
+_GET: Final = 0
+_CONST32: Final = 1
+_LOAD: Final = 2
+_BINARY: Final = 3
+SPECIAL: Final = 4
 _EQZS: Final = {0x45: (0x46, CONST32), 0x50: (0x51, CONST64)}
 _FLAG_USERS: Final = frozenset((Op.BR_IF, Op.IF, Op.SELECT))
+#: Beyond this, an offset is not added by the access.
+_FAR: Final = 0x3FFFFFFF
 
 
 def kinds_of_rows() -> list[int]:
     """For each op, how the walk deals with it."""
-    kinds = [_SPECIAL] * (max(r.op for r in ROWS) + 1)
-    kinds[Op.LOCAL_GET], kinds[Op.LOCAL_SET], kinds[Op.LOCAL_TEE] = _GET, _SET, _TEE
-    for op in (Op.I32_CONST, Op.I64_CONST, Op.F32_CONST, Op.F64_CONST):
-        kinds[op] = _CONST
+    kinds = [SPECIAL] * (max(r.op for r in ROWS) + 1)
+    kinds[Op.LOCAL_GET], kinds[Op.I32_CONST] = _GET, _CONST32
     for op in BINARY:
-        kinds[op] = _PURE2
-    for op in UNARY:
-        kinds[op] = _PURE1
-    for op in COMPARE:
-        kinds[op] = _COMPARE
-    for op in _EQZS:
-        kinds[op] = _EQZ
+        if op not in _FLOAT_ROWS:
+            kinds[op] = _BINARY
     for op in ACCESSES:
-        kinds[op] = _STORE if ".store" in row(op).mnemonic else _LOAD
+        if op not in _FLOAT_ROWS and row(op).results:
+            kinds[op] = _LOAD
     return kinds
-
-
-#: op of a constant → what is added to its bits, and the mask of those
-_CONSTANTS: Final = {
-    Op.I32_CONST: (CONST32, 0xFFFFFFFF),
-    Op.F32_CONST: (CONST32, 0xFFFFFFFF),
-    Op.I64_CONST: (CONST64, _MASK64),
-    Op.F64_CONST: (CONST64, _MASK64),
-}
 
 
 @final
@@ -344,78 +321,62 @@ class FunctionCompiler:
 
     # --- the walk ------------------------------------------------------------------------------
 
-    # long: the one loop that every instruction goes through
+    # long: the one loop that every instruction goes through, and what is commonest is done in it
     def run(self) -> Compiled:
         """Compile the function."""
         self.blocks.append(Block(self.end, 0, (), self.type.results, False))
-        ops, imms, dead = self.body.ops, self.body.imms, self.facts.dead
-        kinds, handlers, memo = self.home.kinds, self.home.handlers, self.home.memo
+        ops, imms, dead = self.body.ops, cast(list[Any], self.body.imms), self.facts.dead
+        kinds = self.home.vector_kinds if V128 in self.facts.locals else self.home.kinds
+        handlers, memo = self.home.handlers, self.home.memo
         stack, homes, out = self.stack, self.homes, self.out
-        temps, free, free_xmm = self.temps, self.free, self.free_xmm
-        vectors = self.unit == 16
+        temps, pool = self.temps, self.free
         i, count = 0, len(ops)
         while i < count:
             op = ops[i]
             kind = kinds[op]
+            i += 1
             if kind == _GET:
-                x = cast(int, imms[i])
-                if vectors and self.facts.locals[x] is V128:
-                    out.append(copy_vector(self.slots[len(stack)], homes[x]))
-                    stack.append(self.slots[len(stack)])
-                else:
-                    stack.append(homes[x])
-            elif kind == _CONST:
-                base, mask = _CONSTANTS[op]
-                stack.append(base + (cast(int, imms[i]) & mask))
-            elif kind == _PURE2:
-                b = stack.pop()
-                a = stack.pop()
-                is_real = op in _FLOAT_ROWS
-                pool = free_xmm if is_real else free
-                if b in temps:
-                    pool.append(b)
-                if a in temps:
-                    pool.append(a)
-                i += 1
-                following = kinds[ops[i]]
-                if following in (_SET, _TEE):
-                    d = homes[cast(int, imms[i])]
-                    i += 1
-                    if d in stack:
-                        self.unshare(cast(int, imms[i - 1]))
-                    if following == _TEE:
-                        stack.append(d)
-                else:
-                    if not pool:
-                        self._make_room(is_real)
-                    d = pool.pop()
-                    stack.append(d)
-                key = (op, d, a, b)
-                text = memo.get(key)
-                if text is None:
-                    text = memo[key] = _binary(op, d, a, b)
-                out.append(text)
+                stack.append(homes[imms[i - 1]])
                 continue
-            elif kind in (_LOAD, _STORE):
-                i = (self._load if kind == _LOAD else self._store)(op, cast(MemArg, imms[i]), i)
+            if kind == _CONST32:
+                stack.append(0x100000000 + (imms[i - 1] & 0xFFFFFFFF))
                 continue
-            elif kind in (_SET, _TEE):
-                x = cast(int, imms[i])
-                self._assign(x, kind == _TEE)
-            elif kind in (_COMPARE, _EQZ):
-                i = self._compare(op, i)
-                continue
-            elif kind == _PURE1:
-                i = self._unary(op, i)
-                continue
-            else:
-                self.next = i + 1
-                handlers[op](self, imms[i], i)
+            if kind > _BINARY:
+                self.next = i
+                handlers[op](self, imms[i - 1], i - 1)
                 i = self.next
                 if not self.live and i in dead:
                     i = dead[i]
                 continue
-            i += 1
+            # what is left has one or two operands and one result in a register or a local
+            b = 0
+            if kind == _BINARY:
+                b = stack.pop()
+                if b in temps:
+                    pool.append(b)
+            else:
+                b = imms[i - 1].offset
+            a = stack.pop()
+            if a in temps:
+                pool.append(a)
+            following = ops[i]
+            if following == Op.LOCAL_SET or following == Op.LOCAL_TEE:
+                d = homes[imms[i]]
+                i += 1
+                if d in stack:
+                    self.unshare(imms[i - 1])
+                if following == Op.LOCAL_TEE:
+                    stack.append(d)
+            else:
+                if not pool:
+                    self._make_room(False)
+                d = pool.pop()
+                stack.append(d)
+            text = memo.get((op, d, a, b))
+            if text is None:
+                encode = _binary if kind == _BINARY else _load
+                text = memo[op, d, a, b] = encode(op, d, a, b)
+            out.append(text)
         return self._finish()
 
     def destination(self, i: int, is_real: bool) -> tuple[int, int]:
@@ -432,7 +393,7 @@ class FunctionCompiler:
             return d, i + 1
         return self.result(is_real), i
 
-    def _assign(self, x: int, keep: bool) -> None:
+    def assign(self, x: int, keep: bool) -> None:
         """local.set, local.tee of what is on the stack."""
         where = self.stack[-1]
         home = self.homes[x]
@@ -445,83 +406,88 @@ class FunctionCompiler:
         if home in self.stack:
             self.unshare(x)
         self.out.append(_store_local(home, where, t))
-        if keep:
-            if t is V128:
-                height = len(self.stack)
-                self.stack.append(where)
-                self.flush(height)
-            else:
-                self.stack.append(home)
+        if not keep:
+            return
+        self.stack.append(home)
+        if t is V128:
+            self.stack[-1] = where
+            self.flush(len(self.stack) - 1)
 
-    def _unary(self, op: int, i: int) -> int:
+    def get_vector(self, x: int) -> None:
+        """local.get of a vector: it gets a place of its own at once."""
+        place = self.slots[len(self.stack)]
+        self.out.append(copy_vector(place, self.homes[x]))
+        self.stack.append(place)
+
+    def unary(self, op: int, i: int) -> None:
+        """Instruction i computes something from one operand."""
         a = self.pop()
         if op == _WRAP and (a < 0 or a >= CONST32):
             # the low half of a place or a constant is there already
             self.stack.append(a if a < 0 else CONST32 + (a & 0xFFFFFFFF))
-            return i + 1
-        d, i = self.destination(i + 1, op in _FLOAT_ROWS)
-        key = (op, d, a, 0)
+            return
+        d, self.next = self.destination(i + 1, op in _FLOAT_ROWS)
         memo = self.home.memo
-        text = memo.get(key)
+        text = memo.get((op, d, a, 0))
         if text is None:
-            text = memo[key] = _single(op, d, a)
+            text = memo[op, d, a, 0] = _single(op, d, a)
         self.out.append(text)
-        return i
 
-    def _load(self, op: int, arg: MemArg, i: int) -> int:
-        if arg.memory or arg.offset > 0x3FFFFFFF:
-            self.next = i + 1
-            self.home.row(self, i)
-            return self.next
+    def binary(self, op: int, i: int) -> None:
+        """Instruction i computes a float from two operands."""
+        b, a = self.pop(), self.pop()
+        d, self.next = self.destination(i + 1, True)
+        memo = self.home.memo
+        text = memo.get((op, d, a, b))
+        if text is None:
+            text = memo[op, d, a, b] = _binary(op, d, a, b)
+        self.out.append(text)
+
+    def load(self, op: int, arg: MemArg, i: int) -> None:
+        """Instruction i loads something."""
         a = self.pop()
-        d, i = self.destination(i + 1, op in _FLOAT_ROWS)
-        key = (op, d, a, arg.offset)
+        d, self.next = self.destination(i + 1, op in _FLOAT_ROWS)
         memo = self.home.memo
-        text = memo.get(key)
+        text = memo.get((op, d, a, arg.offset))
         if text is None:
-            text = memo[key] = _load(op, d, a, arg.offset)
+            text = memo[op, d, a, arg.offset] = _load(op, d, a, arg.offset)
         self.out.append(text)
-        return i
 
-    def _store(self, op: int, arg: MemArg, i: int) -> int:
-        if arg.memory or arg.offset > 0x3FFFFFFF:
-            self.next = i + 1
-            self.home.row(self, i)
-            return self.next
-        value = self.pop()
-        a = self.pop()
-        key = (op, value, a, arg.offset)
+    def store(self, op: int, arg: MemArg) -> None:
+        """An instruction stores something."""
+        stack, temps = self.stack, self.temps
+        value, a = stack.pop(), stack.pop()
+        if value in temps:
+            (self.free if value < XMM0 else self.free_xmm).append(value)
+        if a in temps:
+            self.free.append(a)
         memo = self.home.memo
-        text = memo.get(key)
+        text = memo.get((op, value, a, arg.offset))
         if text is None:
-            text = memo[key] = _store(op, value, a, arg.offset)
+            text = memo[op, value, a, arg.offset] = _store(op, value, a, arg.offset)
         self.out.append(text)
-        return i + 1
 
-    def _compare(self, op: int, i: int) -> int:
-        """A comparison: what needs no value takes the flags."""
+    def compare(self, op: int, i: int) -> None:
+        """Instruction i compares: what needs no value takes the flags."""
         if op in _EQZS:
             op, b = _EQZS[op]
         else:
             b = self.pop()
         a = self.pop()
-        key = (op, a, b, -1)
         memo = self.home.memo
-        text = memo.get(key)
+        text = memo.get((op, a, b, -1))
         found = COMPARE[op]
         if text is None:
-            text = memo[key] = found.flags(a, b)
+            text = memo[op, a, b, -1] = found.flags(a, b)
         i += 1
         following = self.body.ops[i]
         if following in _FLAG_USERS:
-            handler = self.home.flag_users[following]
             self.next = i + 1
-            handler(self, text, found.condition, i)
-            return self.next
+            self.home.flag_users[following](self, text, found.condition, i)
+            return
         self.out.append(text)
-        d, i = self.destination(i, False)
+        d, self.next = self.destination(i, False)
         self.out.append(_flag(d, found.condition))
-        return i
 
     def condition(self) -> bytes:
         """Pop an i32; code after which NE holds where it is not zero."""
@@ -612,6 +578,9 @@ def _address(a: int, offset: int) -> tuple[bytes, int, int]:
         if offset < 1 << 31:
             return b"", -1, offset
         return load_constant(RAX, offset), RAX, 0
+    if offset > _FAR:
+        text = to_register(RAX, a, 0) + load_constant(RCX, offset)
+        return text + rm(b"\x03", RAX, RCX, 1), RAX, 0
     if a < 0:
         return to_register(RAX, a, 0), RAX, offset
     return b"", a, offset

@@ -17,10 +17,11 @@ from wadjet.engine.baseline.branches import branch
 from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
 from wadjet.engine.baseline.control import CONTROL, FLAG_USERS
 from wadjet.engine.baseline.exceptions import EXCEPTIONS
-from wadjet.engine.baseline.frame import CONTEXT
+from wadjet.engine.baseline.frame import CONTEXT, arguments
 from wadjet.engine.baseline.function import (
-    Beyond, Compiled, FlagUser, FunctionCompiler, Handler, Types, Vectors, kinds_of_rows,
+    SPECIAL, Beyond, Compiled, FlagUser, FunctionCompiler, Handler, Types, Vectors, kinds_of_rows,
 )  # fmt: skip
+from wadjet.engine.baseline.plain import PLAIN
 from wadjet.engine.baseline.selection import ACCESSES, NEEDS
 from wadjet.engine.baseline.x86 import CMP, NE, RAX, RDI, RSI, rm
 from wadjet.engine.contract.layout import ContextLayout
@@ -75,22 +76,32 @@ class Baseline:
         self.flag_users: Final[Mapping[int, FlagUser]] = FLAG_USERS
         self._make: Final = make
         self.kinds: Final = kinds_of_rows()
+        known: dict[int, Handler] = PLAIN | CONTROL | CALLS | EXCEPTIONS
         for r in ROWS:
             if not self._has(r.op, r.mnemonic):
-                self.kinds[r.op] = 0
-        known = CONTROL | CALLS | EXCEPTIONS
+                self.kinds[r.op] = SPECIAL
+                known.pop(r.op, None)
+        if len(self.memories) > 1:
+            for op in ACCESSES:
+                self.kinds[op] = SPECIAL
+        #: where locals may be vectors
+        self.vector_kinds: Final = self.kinds[:]
+        self.vector_kinds[Op.LOCAL_GET] = SPECIAL
         self.handlers: Final[list[Handler]] = [known.get(op, _row) for op in range(len(self.kinds))]
         #: how many operands more than validation knows of a suspension may leave
         self.spare: Final = 1 + max(
             [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
         )
         #: memory accesses that are encoded here
-        self.accesses: Final = frozenset(op for op in ACCESSES if self.kinds[op])
+        self.accesses: Final = frozenset(op for op in ACCESSES if op in known)
         #: what may destroy registers
         self.callers: Final = frozenset(
-            r.op for r in ROWS if not self.kinds[r.op] and r.op not in CONTROL
-        )
+            r.op for r in ROWS if self.kinds[r.op] == SPECIAL and r.op not in known
+        ) | frozenset((*CALLS, *EXCEPTIONS))
         self._rows: Final[dict[object, _Row]] = {}
+        self._arguments: Final[dict[int, tuple[list[int], int]]] = {}
+        #: code that moves operands to where arguments go, by type and operands
+        self.moves: Final[dict[tuple[int, tuple[int, ...]], bytes]] = {}
         #: types of operands in the function being compiled
         self._operands: dict[int, tuple[list[ValType], list[ValType]]] | None = None
 
@@ -122,6 +133,13 @@ class Baseline:
         assert isinstance(comp, FuncType)
         return comp
 
+    def arguments(self, type_: FuncType) -> tuple[list[int], int]:
+        """Where arguments of a type go (see `frame.arguments`)."""
+        found = self._arguments.get(id(type_))
+        if found is None:
+            found = self._arguments[id(type_)] = arguments(type_)
+        return found
+
     def tag_type(self, tag: int) -> FuncType:
         """The type of a tag."""
         comp = self.valid.types[self._tags[tag].type].comp
@@ -134,6 +152,7 @@ class Baseline:
         facts = self.valid.facts(slot)
         if len(self.memo) > _REMEMBERED:
             self.memo.clear()
+            self.moves.clear()
         self._operands = None
         vectors = not _VECTORS.isdisjoint(body.ops)
         try:
@@ -187,6 +206,9 @@ class Baseline:
             at = self._address_type(c.body.imms[i], r.immediates)
             ins = tuple(at if t is None else t for t in r.params)
             return Effect(ins, tuple(at if t is None else t for t in r.results), ())
+        if r.op == Op.MEMORY_COPY:
+            ats = [self.memories[k].limits.addr for k in cast(tuple[int, int], c.body.imms[i])]
+            return Effect((*ats, I32 if I32 in ats else I64), (), ())
         if self._operands is None:
             wanted = {op for op in c.body.ops if row(op).params is None and op not in CONTROL}
             self._operands = self.valid.operands(c.slot, wanted)
