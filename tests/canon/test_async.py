@@ -70,7 +70,8 @@ class Loop(Host):
         return True
 
     def wait(self) -> bool:
-        return any([self._step(entry) for entry in list(self.running)])
+        over = [self._step(entry) for entry in list(self.running)]
+        return any(over)
 
 
 def make(source: str, imports: dict[str, Any], tier: str, host: Host | None = None) -> Instance:
@@ -266,7 +267,8 @@ STREAMS = """(component
     (import "" "drop-f" (func $drop-f (param i32)))
     (import "" "return-s" (func $return-s (param i32)))
     ;; the sum of all bytes
-    (func (export "sum") (param $r i32) (result i32) (local $got i32) (local $i i32) (local $sum i32)
+    (func (export "sum") (param $r i32) (result i32)
+      (local $got i32) (local $i i32) (local $sum i32)
       (loop $more
         (local.set $got (call $read (local.get $r) (i32.const 0) (i32.const 3)))
         (local.set $i (i32.const 0))

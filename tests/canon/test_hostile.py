@@ -8,14 +8,20 @@ import pytest
 
 from tests.canon.generated import ENCODINGS, Guest, World, some_type
 from tests.canon.test_roundtrip import core
-from wadjet.base.errors import Exhaustion, Trap
+from wadjet.base.errors import Exhaustion, Timeout, Trap
 from wadjet.canon import context
 from wadjet.canon.context import FUEL
 from wadjet.canon.passages import lifter, lowerer
+from wadjet.canon.root import instantiate
 from wadjet.canon.streams import GuestBuffer, Window
-from wadjet.component.abi import MAX_FLAT_PARAMS
+from wadjet.component import text
+from wadjet.component.abi import MAX_FLAT_PARAMS, flatten_types
+from wadjet.component.features import ALL
 from wadjet.component.types import CHAR, STRING, U8, U16, U64, Defined, Enum, List, Variant
-from wadjet.core.types import I32, I64
+from wadjet.component.validate import validate
+from wadjet.core.types import F32, F64, I32, I64
+from wadjet.engine.runtime.budget import Limits
+from wadjet.engine.runtime.store import Store
 
 CASES = int(os.environ.get("WADJET_CASES", "2000"))
 
@@ -34,7 +40,9 @@ def test_any_bytes_are_a_value_or_trap(seed: int) -> None:
         spot = rng.randrange(0, 4096)
         memory[spot : spot + 512] = rng.randbytes(512)
         bits = 8 * guest.host.codec.ptr.size
-        address = rng.choice((spot & -8, spot, len(memory) - rng.randrange(64), rng.getrandbits(bits)))
+        address = rng.choice(
+            (spot & -8, spot, len(memory) - rng.randrange(64), rng.getrandbits(bits))
+        )
         for coder in (guest.host, guest.raw):
             guest.cx.fuel = 1 << 24
             lift = lifter(coder, (t,), 0)
@@ -57,12 +65,12 @@ def test_any_core_values_are_a_value_or_trap(seed: int) -> None:
     for _ in range(CASES // 4):
         t = some_type(rng, 2)
         guest = world.guest(rng.choice((I32, I64)), rng.choice(ENCODINGS))
-        from wadjet.component.abi import flatten_types
-
         flats = flatten_types([t], guest.host.codec.ptr)
         if flats is None:
             continue
-        raw = tuple([rng.uniform(-9, 9) if str(f)[0] == "f" else rng.getrandbits(8 * f.size) for f in flats])
+        raw = tuple(
+            [rng.uniform(-9, 9) if f in (F32, F64) else rng.getrandbits(8 * f.size) for f in flats]
+        )
         for coder in (guest.host, guest.raw):
             guest.cx.fuel = 1 << 24
             lift = lifter(coder, (t,), MAX_FLAT_PARAMS)
@@ -129,9 +137,7 @@ def test_lists_that_overlap_meet_a_limit() -> None:
 @pytest.mark.parametrize("answer", [3, 1 << 17, 0xFFFF_FFF0, -8])
 def test_allocators_that_lie(answer: int) -> None:
     guest = World().guest(I32, "utf8")
-    liar = context.Context(
-        guest.cx.inst, guest.cx.memory, lambda *_: answer, guest.cx.inst, 4
-    )
+    liar = context.Context(guest.cx.inst, guest.cx.memory, lambda *_: answer, guest.cx.inst, 4)
     with pytest.raises(Trap, match="realloc return"):
         lowerer(guest.host, (Defined(List(U64)),), 16)(liar, [1, 2])
 
@@ -141,3 +147,53 @@ def test_buffers_that_lie() -> None:
     for p, length in ((1, 2), (1 << 17, 1), (8, 1 << 28), (0x1FFFC, 1)):
         with pytest.raises(Trap):
             GuestBuffer(Window(cx, U64, I32, "utf8"), p, length)
+
+
+def doubling(levels: int) -> str:
+    """A component that makes 2^levels instances."""
+    inner = "(component $c0)"
+    for level in range(1, levels + 1):
+        twice = f"(instance (instantiate $c{level - 1}))" * 2
+        inner = f"(component $c{level} {inner} {twice})"
+    return inner
+
+
+def test_instances_by_the_million_meet_a_limit() -> None:
+    component = validate(text.parse(doubling(40), ALL), ALL)
+    with pytest.raises(Exhaustion, match="instances"):
+        instantiate(component, {}, tier="interpreter")
+
+
+HOARDER = """(component
+  (core module $m
+    (import "" "new" (func $new (result i32)))
+    (func (export "run") (loop (drop (call $new)) (br 0))))
+  (core func $new (canon waitable-set.new))
+  (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+  (func (export "run") (canon lift (core func $i "run"))))"""
+
+
+def test_handles_by_the_million_meet_a_limit() -> None:
+    component = validate(text.parse(HOARDER, ALL), ALL)
+    instance = instantiate(component, {}, tier="auto")
+    with pytest.raises(Trap, match="too many handles"):
+        instance.exports["run"]()
+    with pytest.raises(Trap, match="cannot enter"):
+        instance.exports["run"]()
+
+
+SPIN = """(component
+  (core func $yield (canon thread.yield))
+  (core module $m
+    (import "" "yield" (func $yield (result i32)))
+    (func (export "run") (loop (drop (call $yield)) (br 0))))
+  (core instance $i (instantiate $m (with "" (instance (export "yield" (func $yield))))))
+  (func (export "run") async (canon lift (core func $i "run"))))"""
+
+
+@pytest.mark.parametrize("tier", ["interpreter", "auto"])
+def test_tasks_that_never_return_meet_a_limit(tier: str) -> None:
+    component = validate(text.parse(SPIN, ALL), ALL)
+    instance = instantiate(component, {}, tier=tier, store=Store(Limits(seconds=0.3)))
+    with pytest.raises(Timeout):
+        instance.exports["run"]()

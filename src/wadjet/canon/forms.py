@@ -197,5 +197,6 @@ class CaseFinder:
         self._by_name: Final = {cls.__name__: i for i, cls in enumerate(classes)}
 
     def __call__(self, value: object) -> int:
+        """The number of the case. Raises KeyError for a class of another name."""
         found = self._by_class.get(type(value))
         return self._by_name[type(value).__name__] if found is None else found

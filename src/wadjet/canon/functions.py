@@ -4,7 +4,7 @@ lift`", "`canon lower`")."""
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-from wadjet.base.errors import WasmException
+from wadjet.base.errors import Exhaustion, WasmException
 from wadjet.canon import waitables
 from wadjet.canon.context import Context
 from wadjet.canon.host import is_awaitable
@@ -110,12 +110,15 @@ class Lifted:
         cells = inst.enter(caller)
         task = Task(inst, self, on_start, on_resolve, self.raw if passage is None else passage)
         thread = Thread(task)
-        if self.type.is_async or suspendable:
-            thread.running = False
-            thread.body = self._body(task, thread)
-            thread.resume()
-        else:
-            self._run(task, thread)
+        try:
+            if self.type.is_async or suspendable:
+                thread.running = False
+                thread.body = self._body(task, thread)
+                thread.resume()
+            else:
+                self._run(task, thread)
+        except RecursionError:
+            raise Exhaustion("call stack exhausted: components call each other too deep") from None
         if thread.frozen is None:
             leave(cells)
         return task.request_cancel
@@ -204,7 +207,7 @@ def _wait(
 
 @final
 class HostFunction:
-    """A Python callable with the type of an import of a component, which `view` is an instance of."""
+    """A Python callable with the type of an import of the component that `view` is one of."""
 
     __slots__ = ("__weakref__", "callable", "name", "type", "view")
 

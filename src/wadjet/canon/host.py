@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wadjet.base.errors import Error
 
 if TYPE_CHECKING:
-    from wadjet.canon.streams import FutureEnd, StreamEnd
+    from wadjet.canon.ends import FutureEnd, StreamEnd
 
 #: told the value, or the error, of something that was started
 Done = Callable[[Any, BaseException | None], object]

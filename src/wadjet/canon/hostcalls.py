@@ -195,8 +195,9 @@ def host_import(
     def later(awaitable: Any, flats: tuple[Any, ...]) -> Any:
         return _await(inst, func, awaitable, lambda answer: lower(answer, flats))
 
-    made = codec.namespace[name](passage.cx, inst.flags, func, func.callable, lower, later)
-    return made  # type: ignore[no-any-return]
+    make = codec.namespace[name]
+    lowered: Callable[..., Any] = make(passage.cx, inst.flags, func, func.callable, lower, later)
+    return lowered
 
 
 def _out_index(passage: Passage) -> int | None:

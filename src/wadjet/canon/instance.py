@@ -38,9 +38,9 @@ class ComponentInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_entering", "_keys", "backpressure", "cell", "exclusive", "exports", "flags",
-        "handles", "lexical", "parent", "program", "resources", "scheduler", "spaces", "threads",
-        "waiting_to_enter",
+        "__weakref__", "_entering", "_keys", "backpressure", "cell", "exclusive", "exports",
+        "flags", "handles", "lexical", "parent", "program", "resources", "scheduler", "spaces",
+        "threads", "waiting_to_enter",
     )  # fmt: skip
 
     def __init__(

@@ -62,6 +62,7 @@ def build(
 ) -> ComponentInstance:
     """Make an instance. Raises Unlinkable for an import that is missing or does not fit, and
     whatever start functions raise."""
+    scheduler.count_instance(inner=parent is not None)
     inst = ComponentInstance(program, scheduler, parent, lexical)
     saved, scheduler.current = scheduler.current, guest_thread(inst)
     try:

@@ -15,13 +15,12 @@ from wadjet.canon.forms import Case, itself
 from wadjet.canon.values import records as make_records
 from wadjet.canon.traps import CHAR as BAD_CHAR
 from wadjet.canon.traps import UNALIGNED, VALUE_BOUNDS, bad_case, trap
-from wadjet.canon.values import records
 from wadjet.component import abi
 from wadjet.component.abi import alignment, elem_size, flatten
 from wadjet.component.closed import closed
 from wadjet.component.types import (
-    BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, Borrow, Defined, Enum,
-    Flags, Future, List, Map, Option, Own, Prim, Record, ResourceType, Result, Stream, Tuple,
+    BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, Borrow, Defined,
+    Enum, Flags, Future, List, Map, Option, Own, Prim, Record, ResourceType, Result, Stream, Tuple,
     Variant,
 )  # fmt: skip
 from wadjet.core.types import I32, NumType

@@ -44,7 +44,7 @@ def instantiate(
     share. Raises Unlinkable, and what start functions raise.
     """
     made = component if isinstance(component, Plan) else plan(component)
-    program = Program.of(made, tier) if forms is None else Program(made, tier, forms)
+    program = Program.of(made, tier, forms)
     if scheduler is None:
         scheduler = _shared(imports)
     if scheduler is None:
@@ -139,6 +139,7 @@ class Func:
         return self._call
 
     def __call__(self, *values: Any) -> Any:
+        """Call it; see `call`."""
         return self.call(*values)
 
     def calls(self, results: str) -> Callable[..., Any]:

@@ -159,7 +159,8 @@ class Shims:
 
         def finish() -> Any:
             thread = scheduler.current
-            assert thread is not None and thread.finish is not None
+            assert thread is not None
+            assert thread.finish is not None
             again, thread.finish = thread.finish, None
             result = again(thread.cancelled)
             if result is BLOCK:
@@ -207,7 +208,8 @@ class Runner:
         self._instance: Final = instance
         exports = {e.name: instance.export(e.kind, e.index) for e in instance.module.exports}
         start, resume = exports["start"], exports["resume"]
-        assert isinstance(start, Func) and isinstance(resume, Func)
+        assert isinstance(start, Func)
+        assert isinstance(resume, Func)
         self._start: Final = start.entry
         self._resume: Final = resume.entry
         self._results: Final = len(start.type.results) - 1

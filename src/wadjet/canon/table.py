@@ -6,19 +6,18 @@ from wadjet.canon.traps import trap
 
 _T = TypeVar("_T")
 
-#: No index is larger, so that what is packed beside one finds room.
-MAX_LENGTH: Final = (1 << 28) - 1
+#: Entries of one table. The standard would have 2^28 of them, which no Python process has room for.
+MAX_LENGTH: Final = 1 << 20
 
 
 @final
 class Table(Generic[_T]):
     """Things by index; 0 is none. `noun` is what an index is called in traps."""
 
-    __slots__ = ("_entries", "_free", "_limit", "noun")
+    __slots__ = ("_entries", "_free", "noun")
 
-    def __init__(self, noun: str, limit: int = MAX_LENGTH) -> None:
+    def __init__(self, noun: str) -> None:
         self.noun: Final = noun
-        self._limit: Final = limit
         self._entries: Final[list[_T | None]] = [None]
         self._free: Final[list[int]] = []
 
@@ -36,8 +35,8 @@ class Table(Generic[_T]):
             self._entries[index] = entry
             return index
         index = len(self._entries)
-        if index > self._limit:
-            trap(f"too many {self.noun}s: the limit is {self._limit}")
+        if index > MAX_LENGTH:
+            trap(f"too many {self.noun}s: the limit is {MAX_LENGTH}")
         self._entries.append(entry)
         return index
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BLOCK: Final = object()
 #: Threads that may wait at once, in one store.
 MAX_THREADS: Final = 100_000
+#: Instances of components that one may consist of.
+MAX_INSTANCES: Final = 10_000
 
 #: a thread's code: takes whether it was cancelled while it waited
 Body = Generator[None, bool, None]
@@ -348,7 +350,18 @@ class Task:
 class Scheduler:
     """The threads of one store. `current` is the one that runs."""
 
-    __slots__ = ("_keys", "_stops", "calls", "closed", "current", "host", "shims", "store", "waiting")
+    __slots__ = (
+        "_instances",
+        "_keys",
+        "_stops",
+        "calls",
+        "closed",
+        "current",
+        "host",
+        "shims",
+        "store",
+        "waiting",
+    )
 
     def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
         self.store: Final = store
@@ -359,9 +372,17 @@ class Scheduler:
         #: calls of the host that are not over: what ends each with an error
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
         self.closed = False
+        self._instances = 0
         self._keys: Final[dict[object, int]] = {}
         #: what stops that which the host waits for
         self._stops: Final[dict[object, Callable[[], object]]] = {}
+
+    def count_instance(self, *, inner: bool) -> None:
+        """Another instance is made, as a part of one or not. A component of a few lines may ask for
+        any number of parts."""
+        self._instances = self._instances + 1 if inner else 1
+        if self._instances > MAX_INSTANCES:
+            raise Exhaustion(f"more than {MAX_INSTANCES} instances of components")
 
     def key(self, form: object) -> int:
         """A number for what may be compared."""

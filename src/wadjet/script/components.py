@@ -98,9 +98,7 @@ class Components:
         types = [closed(t) for _, t in func.type.params]
         if len(types) != len(action.args):
             raise Mismatch(f"{action.name} takes {len(types)} arguments")
-        args = [
-            to_python(value, t, classes) for value, t in zip(action.args, types, strict=True)
-        ]
+        args = [to_python(value, t, classes) for value, t in zip(action.args, types, strict=True)]
         return func, func.calls("return")(*args)
 
     def compare(self, func: Func, expected: list[Pattern], value: Any) -> None:
@@ -160,7 +158,9 @@ def _case(value: ComponentConst, t: Defined, classes: Classes) -> Any:
         case Variant(cases):
             index = [label for label, _ in cases].index(parts[0])
             make, payload = classes.variant(t)[index], cases[index][1]
-            return make() if payload is None else make(to_python(parts[1], closed(payload), classes))
+            return (
+                make() if payload is None else make(to_python(parts[1], closed(payload), classes))
+            )
     raise Mismatch(f"{value} is no value of a component")
 
 
