@@ -13,17 +13,28 @@ _PYTHON, _JAVASCRIPT = "0.25.1", "0.23.0"
 
 def python_component() -> Path:
     """The guest in Python, made by componentize-py without imports of WASI."""
+    return _python("calc", "calc.wit", "app.py", "ops.py")
+
+
+def python_flow() -> Path:
+    """The same for async functions, streams and futures."""
+    return _python("flow", "flow.wit", "flow_app.py")
+
+
+def _python(world: str, wit: str, *sources: str) -> Path:
+    """A component of a world, made of a module that begins the list of sources."""
     tool = pip_package("componentize-py", _PYTHON)
 
     def make(folder: Path) -> None:
-        for name in ("calc.wit", "app.py", "ops.py"):
+        for name in (wit, *sources):
             shutil.copy(GUESTS / name, folder)
         run = "import sys, componentize_py; sys.exit(componentize_py.script())"
-        words = ("-d", "calc.wit", "-w", "calc", "componentize", "--stub-wasi", "app")
+        module = sources[0].removesuffix(".py")
+        words = ("-d", wit, "-w", world, "componentize", "--stub-wasi", module)
         env = {"PYTHONPATH": str(tool)}
-        execute(sys.executable, "-c", run, *words, "-o", "calc.wasm", cwd=folder, env=env)
+        execute(sys.executable, "-c", run, *words, "-o", "made.wasm", cwd=folder, env=env)
 
-    return once(f"made/calc-python-{_PYTHON}", make) / "calc.wasm"
+    return once(f"made/{world}-python-{_PYTHON}", make) / "made.wasm"
 
 
 def javascript_component() -> Path:

@@ -1,13 +1,15 @@
 """Components that real tools made: C, JavaScript and Python, called from Python."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 import wadjet
 from tests.corpora import workloads
-from tests.programs.made import javascript_component, python_component
+from tests.programs.made import javascript_component, python_component, python_flow
 
 FETCHED = [
     pytest.mark.programs,
@@ -91,6 +93,30 @@ def _all_of_it(component: wadjet.Component) -> None:
             assert ops.Counter.both(counter, ops.Counter(1)) == 8
 
 
+class _Pauses:
+    async def pause(self, ms: int) -> int:
+        await asyncio.sleep(ms / 1000)
+        return ms
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    for number in range(3):
+        await asyncio.sleep(0.01)
+        yield b"part %d " % number
+
+
+async def _flow(component: wadjet.Component) -> None:
+    """What the guest of the world in `tests/programs/guests/flow.wit` does."""
+    flow = component.instantiate({"pauses": _Pauses()}).flows
+    answers = await asyncio.gather(*(flow.slowly(name) for name in "abc"))
+    assert answers == [f"{name} after 20 ms" for name in "abc"]
+    stream = await flow.upper(_pieces())
+    assert b"".join([part async for part in stream]) == b"PART 0 PART 1 PART 2 "
+    assert await flow.count(bytes(100_000)) == 100_000
+    assert await flow.count(await flow.upper(_pieces())) == 21
+    assert await (await flow.later(41)) == 42
+
+
 class TestMade:
     """Guests that the tools of two languages make of one world."""
 
@@ -98,6 +124,9 @@ class TestMade:
 
     def test_python(self) -> None:
         _all_of_it(wadjet.Component.from_file(python_component()))
+
+    def test_waiting_python(self) -> None:
+        asyncio.run(asyncio.wait_for(_flow(wadjet.Component.from_file(python_flow())), 60))
 
     def test_javascript(self) -> None:
         _all_of_it(wadjet.Component.from_file(javascript_component()))
