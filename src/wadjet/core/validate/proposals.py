@@ -279,7 +279,7 @@ _OWN: Final[dict[int, Rule]] = {
     Op.RESUME_THROW_REF: resume_throw_ref,
     Op.SWITCH: switch,
 }
-RULES: Final = _OWN | accesses.RULES
+RULES: Final[dict[int, Rule]] = _OWN | accesses.RULES
 
 #: Rules that replace a fixed effect where references may be shared.
 SHARED: Final[dict[int, Rule]] = {
