@@ -188,6 +188,7 @@ def test_results_are_returned_by_choice(component: wadjet.Component) -> None:
         (lambda ops: ops.add("2", 3), TypeError),
         (lambda ops: ops.add(-1, 3), OverflowError),
         (lambda ops: ops.add(1), TypeError),
+        (lambda ops: ops.flip(3), TypeError),
         (lambda ops: ops.area(ops.Point(1.0, 2.0)), TypeError),
         (lambda ops: ops.echo(b"bytes"), TypeError),
         (lambda ops: ops.reverse("text"), TypeError),

@@ -86,6 +86,8 @@ def test_functions_that_are_not_async_are_awaited_by_choice() -> None:
         assert await guests[0].ops.add(a=1, b=2) == 3
         with pytest.raises(wadjet.ResultError, match="division by zero"):
             await guests[0].ops.divide(1, 0)
+        with pytest.raises(OverflowError):
+            await guests[0].ops.add(-1, 2)
         assert await guests[0].twice(4) == 8
 
     component, imports = wadjet.Component(calc()), {"store": Store(), "log": log}

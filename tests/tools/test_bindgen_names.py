@@ -68,9 +68,7 @@ def _compare(stub: ast.Module, instance: wadjet.ComponentInstance) -> None:
     exports = next(c for c in _classes(stub.body) if c.name == "exports")
     interfaces = {c.name: _stub_names(c.body) for c in _classes(exports.body)}
     found = {n: getattr(instance, n) for n in dir(instance)}
-    assert set(interfaces) == {
-        n for n, each in found.items() if isinstance(each, wadjet.Interface)
-    }
+    assert set(interfaces) == {n for n, each in found.items() if isinstance(each, wadjet.Interface)}
     for name, names in interfaces.items():
         runtime = _runtime_names(found[name])
         aliases = {alias for alias, what in names.items() if what is None}
