@@ -417,3 +417,16 @@ def test_futures_fail_with_results(tier: str) -> None:
 
 def test_error_contexts_are_of_their_class() -> None:
     assert ErrorContext("what").debug_message == "what"
+
+
+@TIERS
+@pytest.mark.parametrize("name", ["twice", "one"])
+def test_arguments_that_do_not_fit_leave_the_instance_as_it_was(tier: str, name: str) -> None:
+    source = SYNC if name == "twice" else ASYNC
+    instance = make(source, {"get": lambda x: x}, tier)
+    for wrong in ("x", -1, 1.0, None):
+        with pytest.raises((TypeError, OverflowError)):
+            Call(instance, name, wrong).result()
+        with pytest.raises((TypeError, OverflowError)):
+            instance.exports[name](wrong)
+    assert Call(instance, name, 1).result() == (3 if name == "twice" else 1)

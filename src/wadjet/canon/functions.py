@@ -100,18 +100,19 @@ class Lifted:
         on_resolve: OnResolve,
         caller: ComponentInstance | None,
         passage: Passing | None = None,
-        suspendable: bool = False,
+        refuse: Callable[[Exception], None] | None = None,
     ) -> OnCancel:
         """Call it: what asks it to end. A caller that is None is the host, which gives the
-        `passage` of its values; `suspendable` runs it on a continuation even if it is not async."""
+        `passage` of its values. With `refuse`, which is told of arguments that do not fit, it runs
+        on a continuation even if it is not async."""
         inst = self.inst
         if caller is not None and (caller.within(inst) or inst.within(caller)):
             trap(f"{CANNOT_ENTER}: it is inside of its caller, or around it")
         cells = inst.enter(caller)
-        task = Task(inst, self, on_start, on_resolve, self.raw if passage is None else passage)
+        task = Task(inst, self, on_start, on_resolve, passage or self.raw, refuse)
         thread = Thread(task)
         try:
-            if self.type.is_async or suspendable:
+            if self.type.is_async or refuse is not None:
                 thread.running = False
                 thread.body = self._body(task, thread)
                 thread.resume()
@@ -157,7 +158,14 @@ class Lifted:
         entered = yield from task.enter(thread)
         if not entered:
             return
-        flats = self._lower(task)
+        try:
+            flats = self._lower(task)
+        except (TypeError, ValueError, OverflowError) as error:
+            if task.refuse is None:
+                raise
+            task.withdraw(thread)
+            task.refuse(error)
+            return
         shims = self.inst.scheduler.shims
         results = yield from shims.runner(self.core.type).call(thread, self.core, flats)
         if not self.options.is_async:

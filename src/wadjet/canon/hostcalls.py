@@ -78,7 +78,9 @@ def _guest_call_lines(lifted: Lifted, passage: Passage, result: str) -> list[str
     returned, lift, values = coder.lifting.values(results_of(ft), MAX_FLAT_RESULTS)
     threaded = _threaded(lifted, ft)
     enter, exit_, undo = (_THREADED if threaded else _PLAIN)[:3]
-    body = list(enter)
+    body: list[str] = []
+    lower += [f"f{i} = {flat}" for i, flat in enumerate(flats)]
+    flats = [f"f{i}" for i in range(len(flats))]
     if lower:
         given = ", ".join([*names, ""])
         fault = [*undo, f"raise explain(fault, values_of(labels, ({given}))) from None"]
@@ -91,10 +93,11 @@ def _guest_call_lines(lifted: Lifted, passage: Passage, result: str) -> list[str
     if lifted.post_return is not None:
         passed = ", ".join(returned)
         body += ["flags[0] = 0", f"post({passed})", "flags[0] = 2"]
-    body += exit_
+    failed = ["except BaseException:", "    scheduler.current = saved", "    raise"]
+    body = [*moved, *enter, "try:", *_indented(body), *failed, *exit_]
     if values:
         body.append("return r" if result == "return" else "return open_result(r)")
-    return [*aliases, f"def call({', '.join(params)}):", *_indented([*moved, *body]), "return call"]
+    return [*aliases, f"def call({', '.join(params)}):", *_indented(body), "return call"]
 
 
 #: entering, leaving, undoing the entry, after the call, after lifting
@@ -294,5 +297,5 @@ _NAMES: Final[dict[str, Any]] = {
 #: names that the code of a call uses
 _OURS: Final = frozenset([*_NAMES, "cx", "lifted", "flags", "core", "post", "scheduler", "labels"])
 _TEMPORARY: Final = re.compile(
-    r"[abt]\d+|v_\d+|outer_.*|inst|cells|thread|saved|mem|p|r|fault|error"
+    r"[abft]\d+|v_\d+|outer_.*|inst|cells|thread|saved|mem|p|r|fault|error"
 )

@@ -12,6 +12,7 @@ from wadjet.canon.functions import (
     Callee, HostFunction, Invoke, Lifted, Lowered, call_core, guest_thread,
 )  # fmt: skip
 from wadjet.canon.fused import are_apart, fuse, fuse_async, lowering_end
+from wadjet.canon.host import is_awaitable
 from wadjet.canon.hostcalls import host_import
 from wadjet.canon.instance import ComponentInstance, leave
 from wadjet.canon.passages import Passage, Passing
@@ -310,8 +311,7 @@ class Builder:
         if not isinstance(given, HostResource):
             what = f"import {_spelled(path)} must be a HostResource"
             raise Unlinkable(f"{what}, not {given!r:.100}")
-        drop = given.drop
-        destroy = None if drop is None else lambda rep, _: drop(rep)
+        destroy = None if given.drop is None else _dropper(self.scheduler, given.drop)
         return RuntimeResource(given.name, None, destroy)
 
     def _fit_module(self, path: tuple[str, ...], shape: ModuleShape, given: Any) -> ModuleValue:
@@ -367,6 +367,23 @@ def _refuse(inst: ComponentInstance, *_: object) -> None:
     """Call an instance inside of the caller, or around it."""
     inst.check_leave()
     trap(f"{CANNOT_ENTER}: it is inside of its caller, or around it")
+
+
+def _dropper(
+    scheduler: Scheduler, drop: Callable[[Any], object]
+) -> Callable[[Any, ComponentInstance | None], None]:
+    """What destroys a resource of the host. Nobody waits for that."""
+
+    def destroy(rep: Any, _: ComponentInstance | None) -> None:
+        answer: Any = drop(rep)
+        if is_awaitable(answer):
+            scheduler.start(answer, _whatever)
+
+    return destroy
+
+
+def _whatever(_: Any, error: BaseException | None) -> None:
+    """How a resource ends is the host's own affair."""
 
 
 def _destructor(

@@ -19,7 +19,7 @@ from wadjet.component import abi
 from wadjet.component.abi import alignment, elem_size, flatten
 from wadjet.component.closed import closed
 from wadjet.component.types import (
-    BOOL, CHAR, ERROR_CONTEXT, S8, S16, S32, S64, STRING, U8, U16, U32, U64, Borrow,
+    BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, U64, Borrow,
     Defined, Enum, Flags, Future, List, Map, Option, Own, Prim, Record, ResourceType, Result,
     Stream, Tuple, Variant,
 )  # fmt: skip
@@ -367,12 +367,19 @@ class Lowering:
         return names
 
     def _flat_number(self, t: Prim, value: str, lines: list[str]) -> str:
-        if self.codec.forms.packed or t not in RANGES:
+        """A number, of its type and in its range: machine code would complain too late."""
+        if self.codec.forms.packed:
             return self._number(t, value)
-        value = self._held(value, lines)
-        low, high = RANGES[t]
-        lines.append(f"if not {low} <= {value} <= {high}: raise OverflowError")
-        return value
+        name = self._fresh()
+        if t in (F32, F64):
+            lines.append(f"{name} = {value} * 1.0")
+        elif t in RANGES:
+            low, high = RANGES[t]
+            lines.append(f"{name} = {value} | 0")
+            lines.append(f"if not {low} <= {name} <= {high}: raise OverflowError")
+        else:
+            lines.append(f"{name} = {self._number(t, value)}")
+        return name
 
     def _flat_record(self, t: Defined, value: str, lines: list[str]) -> list[str]:
         _, access = self.codec.forms.record(t)

@@ -205,12 +205,14 @@ class Call:
         func = self._func
         func.inst.scheduler.check_open()
         lifted, scheduler = func.lifted, func.inst.scheduler
-        assert isinstance(lifted, Lifted), "the host calls guests"
         scheduler.calls[self] = self._fail
         try:
-            self._cancel = lifted.invoke(
-                lambda: self._values, self._resolve, None, func.passage, suspendable=True
-            )
+            if isinstance(lifted, Lifted):
+                self._cancel = lifted.invoke(
+                    lambda: self._values, self._resolve, None, func.passage, self._refuse
+                )
+            else:
+                self._cancel = lifted.invoke(lambda: self._values, self._resolve, None)
         except Exception as error:  # noqa: BLE001 - `done` is told
             scheduler.calls.pop(self, None)
             self._fail(error)
@@ -224,6 +226,10 @@ class Call:
         """Do not care any more: `done` will not be called."""
         self.over = True
         self._func.inst.scheduler.calls.pop(self, None)
+
+    def _refuse(self, error: Exception) -> None:
+        self._func.inst.scheduler.calls.pop(self, None)
+        self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self._end(None, error)

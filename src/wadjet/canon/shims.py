@@ -7,7 +7,7 @@ table. Both are small modules, compiled once for each type in a tier.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from functools import lru_cache, cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.base.errors import Trap, WasmException
@@ -92,7 +92,7 @@ def _spelled(template: str, params: tuple[str, ...], results: tuple[str, ...]) -
     )
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _code(text: str, tier: str) -> ModuleCode:
     return compile_module(validate(parse(text, ALL), ALL), tier, text)
 

@@ -208,8 +208,8 @@ class Task:
     and out."""
 
     __slots__ = (
-        "borrows", "func", "implicit", "inst", "on_resolve", "on_start", "passage", "state",
-        "threads",
+        "borrows", "func", "implicit", "inst", "on_resolve", "on_start", "passage", "refuse",
+        "state", "threads",
     )  # fmt: skip
 
     def __init__(
@@ -219,12 +219,15 @@ class Task:
         on_start: Callable[[], tuple[Any, ...]] = tuple,
         on_resolve: OnResolve = _nobody,
         passage: "Passing | None" = None,
+        refuse: Callable[[Exception], None] | None = None,
     ) -> None:
+        """`refuse` is told what is wrong with arguments that do not fit."""
         self.inst: Final = inst
         self.func: Final = func
         self.on_start: Final = on_start
         self.on_resolve: Final = on_resolve
         self.passage: Final = passage
+        self.refuse: Final = refuse
         self.state = INITIAL
         self.borrows = 0
         self.implicit: Thread | None = None
@@ -294,6 +297,11 @@ class Task:
         self.unregister(thread)
         if self.is_async and self.exclusive:
             self.inst.exclusive = None
+
+    def withdraw(self, thread: Thread) -> None:
+        """It ends before anything of the guest has run."""
+        self.state = RESOLVED
+        self.exit(thread)
 
     def start(self) -> tuple[Any, ...]:
         """Its arguments."""
