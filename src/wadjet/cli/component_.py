@@ -137,7 +137,8 @@ def _new_options(parser: ArgumentParser) -> None:
         metavar="[NAME=]FILE",
         action="append",
         default=[],
-        help="a core module that provides the imports of this name (default: the file's name)",
+        help="a core module that provides the imports of this name (default: the file's name); "
+        "for programs of WASI 0.1 there is one already",
     )
     add_output(parser, "standard output, in a pipe")
 
@@ -150,8 +151,21 @@ def _new(args: Namespace) -> int:
     for given in args.adapt:
         name, sign, path = given.rpartition("=")
         adapters[name if sign else Path(path).name.partition(".")[0]] = read_core(path)
-    write_output(encode(new(read_core(args.file), adapters)), args.output)
+    module = read_core(args.file)
+    write_output(encode(new(module, _with_preview1(module, adapters))), args.output)
     return 0
+
+
+def _with_preview1(module: bytes, adapters: dict[str, bytes]) -> dict[str, bytes]:
+    """Add the adapter for WASI 0.1 where it is needed and no other is given."""
+    from wadjet.component.build.preview1 import NAME, adapter
+    from wadjet.core.binary import decode
+    from wadjet.core.features import ALL
+
+    decoded = decode(module, ALL, lazy=True)
+    if NAME in adapters or all(each.module != NAME for each in decoded.imports):
+        return adapters
+    return adapters | {NAME: adapter(decoded)}
 
 
 def read_core(name: str) -> bytes:

@@ -6,7 +6,8 @@
 ;;
 ;;     0      where imported functions leave their results
 ;;     256    errno by error-code, then filetype by descriptor-type
-;;     512    the open files, 24 bytes each: kind, handle, offset (8 bytes), flags, a spare word
+;;     512    the open files, 24 bytes each: kind, handle, offset (8 bytes), flags, and whether it may
+;;            be read (1) and written (2)
 ;;     32768  an arena for strings and lists, which is empty at the beginning of each call
 ;;
 ;; The kinds of files: 0 none, 1 a stream to read, 2 a stream to write, 3 a file, 4 a directory, 5 a
@@ -79,6 +80,12 @@
     (func $read-directory (param i32 i32)))
   (import "wasi:filesystem/types@0.2.0" "[method]descriptor.metadata-hash"
     (func $metadata-hash (param i32 i32)))
+  (import "wasi:filesystem/types@0.2.0" "[method]descriptor.metadata-hash-at"
+    (func $metadata-hash-at (param i32 i32 i32 i32 i32)))
+  (import "wasi:filesystem/types@0.2.0" "[method]descriptor.set-times"
+    (func $set-times (param i32 i32 i64 i32 i32 i64 i32 i32)))
+  (import "wasi:filesystem/types@0.2.0" "[method]descriptor.set-times-at"
+    (func $set-times-at (param i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32)))
   (import "wasi:filesystem/types@0.2.0" "[method]directory-entry-stream.read-directory-entry"
     (func $read-directory-entry (param i32 i32)))
   (import "wasi:filesystem/preopens@0.2.0" "get-directories"
@@ -538,12 +545,17 @@
     (call $write-file (i32.load offset=4 (local.get $at)) (local.get $iovs) (local.get $offset)
       (local.get $made)))
 
+  ;; why a file has no place: it is a stream, or no file
+  (func $no-place (param $fd i32) (result i32)
+    (local.set $fd (call $entry (local.get $fd)))
+    (if (i32.eqz (local.get $fd)) (then (return (i32.const 8))))
+    (select (i32.const 70) (i32.const 8) (i32.lt_u (i32.load (local.get $fd)) (i32.const 3))))
+
   (func $seek (export "fd_seek") (param $fd i32) (param $by i64) (param $from i32) (param $to i32)
     (result i32) (local $at i32)
     (call $enter)
     (local.set $at (call $file (local.get $fd)))
-    (if (i32.eqz (local.get $at))
-      (then (return (select (i32.const 70) (i32.const 8) (call $entry (local.get $fd))))))
+    (if (i32.eqz (local.get $at)) (then (return (call $no-place (local.get $fd)))))
     (if (i32.eq (local.get $from) (i32.const 1))
       (then (local.set $by (i64.add (local.get $by) (i64.load offset=8 (local.get $at))))))
     (if (i32.eq (local.get $from) (i32.const 2))
@@ -596,11 +608,23 @@
       (select (i32.const 4) (i32.const 3) (i32.eq (local.get $kind) (i32.const 3)))
       (i32.const 2) (i32.gt_u (local.get $kind) (i32.const 2))))
     (i32.store16 offset=2 (local.get $to) (i32.load offset=16 (local.get $at)))
-    ;; all rights, but streams cannot be asked where they are
-    (i64.store offset=8 (local.get $to) (select (i64.const -1) (i64.const -37)
-      (i32.gt_u (local.get $kind) (i32.const 2))))
+    (i64.store offset=8 (local.get $to)
+      (call $rights (local.get $kind) (i32.load offset=20 (local.get $at))))
     (i64.store offset=16 (local.get $to) (i64.const -1))
     (i32.const 0))
+
+  ;; what may be done with a file, as far as WASI 0.2 knows: all but what makes no sense
+  (func $rights (param $kind i32) (param $access i32) (result i64) (local $all i64)
+    (if (i32.lt_u (local.get $kind) (i32.const 3))
+      (then (return (i64.const -37))))  ;; streams have no place: not FD_SEEK, not FD_TELL
+    (if (i32.gt_u (local.get $kind) (i32.const 3))
+      (then (return (i64.const -4194407))))  ;; directories have no contents either
+    (local.set $all (i64.const -67))  ;; neither FD_READ nor FD_WRITE
+    (if (i32.and (local.get $access) (i32.const 1))
+      (then (local.set $all (i64.or (local.get $all) (i64.const 2)))))
+    (if (i32.and (local.get $access) (i32.const 2))
+      (then (local.set $all (i64.or (local.get $all) (i64.const 64)))))
+    (local.get $all))
 
   (func (export "fd_fdstat_set_flags") (param $fd i32) (param $flags i32) (result i32) (local $at i32)
     (call $enter)
@@ -658,10 +682,54 @@
     (call $set-size (i32.load offset=4 (local.get $at)) (local.get $size) (global.get $base))
     (call $outcome (i32.const 1)))
 
-  (func (export "fd_filestat_set_times") (param i32 i64 i64 i32) (result i32) (i32.const 58))
-  (func (export "path_filestat_set_times") (param i32 i32 i32 i32 i64 i64 i32) (result i32)
-    (i32.const 58))
-  (func (export "fd_allocate") (param i32 i64 i64) (result i32) (i32.const 58))
+  ;; which case of new-timestamp two bits of flags stand for; 3 is none
+  (func $new-time (param $flags i32) (result i32)
+    (select (i32.const 3) (select (i32.const 2) (i32.shr_u (local.get $flags) (i32.const 1))
+        (i32.eq (local.get $flags) (i32.const 1)))
+      (i32.eq (local.get $flags) (i32.const 3))))
+
+  (func $bad-times (param $flags i32) (result i32)
+    (i32.or
+      (i32.eq (call $new-time (i32.and (local.get $flags) (i32.const 3))) (i32.const 3))
+      (i32.eq (call $new-time (i32.shr_u (local.get $flags) (i32.const 2))) (i32.const 3))))
+
+  (func $seconds (param $time i64) (result i64)
+    (i64.div_u (local.get $time) (i64.const 1000000000)))
+
+  (func $rest (param $time i64) (result i32)
+    (i32.wrap_i64 (i64.rem_u (local.get $time) (i64.const 1000000000))))
+
+  (func (export "fd_filestat_set_times") (param $fd i32) (param $read i64) (param $written i64)
+    (param $flags i32) (result i32) (local $handle i32)
+    (call $enter)
+    (local.set $handle (call $descriptor (local.get $fd)))
+    (if (i32.eq (local.get $handle) (i32.const -1)) (then (return (i32.const 8))))
+    (if (call $bad-times (local.get $flags)) (then (return (i32.const 28))))
+    (call $set-times (local.get $handle)
+      (call $new-time (i32.and (local.get $flags) (i32.const 3)))
+      (call $seconds (local.get $read)) (call $rest (local.get $read))
+      (call $new-time (i32.shr_u (local.get $flags) (i32.const 2)))
+      (call $seconds (local.get $written)) (call $rest (local.get $written)) (global.get $base))
+    (call $outcome (i32.const 1)))
+
+  (func (export "path_filestat_set_times") (param $fd i32) (param $follow i32) (param $path i32)
+    (param $size i32) (param $read i64) (param $written i64) (param $flags i32) (result i32)
+    (local $handle i32)
+    (call $enter)
+    (local.set $handle (call $descriptor (local.get $fd)))
+    (if (i32.eq (local.get $handle) (i32.const -1)) (then (return (i32.const 8))))
+    (if (call $bad-times (local.get $flags)) (then (return (i32.const 28))))
+    (call $set-times-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1))
+      (local.get $path) (local.get $size)
+      (call $new-time (i32.and (local.get $flags) (i32.const 3)))
+      (call $seconds (local.get $read)) (call $rest (local.get $read))
+      (call $new-time (i32.shr_u (local.get $flags) (i32.const 2)))
+      (call $seconds (local.get $written)) (call $rest (local.get $written)) (global.get $base))
+    (call $outcome (i32.const 1)))
+
+  (func (export "fd_allocate") (param $fd i32) (param i64 i64) (result i32)
+    (call $enter)
+    (select (i32.const 58) (i32.const 8) (call $file (local.get $fd))))
 
   (func (export "fd_sync") (param $fd i32) (result i32) (local $handle i32)
     (call $enter)
@@ -704,10 +772,43 @@
       (i32.load offset=12 (local.get $at)))
     (i32.const 0))
 
+  ;; put the next entry into the results: its name at 12 and 16, its type at 8, and 0 at 4 if there
+  ;; is none. A directory has itself and its parent as entries, of which the list says nothing.
+  (func $next-entry (param $list i32) (param $number i64) (result i32)
+    (global.set $free (global.get $kept))
+    (if (i64.gt_u (local.get $number) (i64.const 2))
+      (then
+        (call $read-directory-entry (local.get $list) (global.get $base))
+        (return (call $outcome (i32.const 4)))))
+    (i64.store (global.get $base) (i64.const 0x100000000))
+    (i32.store8 offset=8 (global.get $base) (i32.const 3))
+    (i32.store16 offset=384 (global.get $base) (i32.const 0x2e2e))
+    (i32.store offset=12 (global.get $base) (i32.add (global.get $base) (i32.const 384)))
+    (i32.store offset=16 (global.get $base) (i32.wrap_i64 (local.get $number)))
+    (i32.const 0))
+
+  ;; write the head of an entry at 128
+  (func $dirent (param $handle i32) (param $number i64) (local $name i32) (local $size i32)
+    (local.set $name (i32.load offset=12 (global.get $base)))
+    (local.set $size (i32.load offset=16 (global.get $base)))
+    (i64.store offset=128 (global.get $base) (local.get $number))
+    (i64.store offset=136 (global.get $base) (i64.const 0))
+    (i64.store offset=144 (global.get $base) (i64.const 0))
+    (i32.store offset=144 (global.get $base) (local.get $size))
+    (i32.store8 offset=148 (global.get $base) (i32.load8_u offset=320
+      (i32.add (global.get $base) (i32.load8_u offset=8 (global.get $base)))))
+    (call $metadata-hash-at (local.get $handle) (i32.const 0)
+      (select (i32.add (global.get $base) (i32.const 384)) (local.get $name)
+        (i64.eq (local.get $number) (i64.const 2)))
+      (select (i32.const 1) (local.get $size) (i64.eq (local.get $number) (i64.const 2)))
+      (i32.add (global.get $base) (i32.const 160)))
+    (if (i32.eqz (i32.load8_u offset=160 (global.get $base)))
+      (then (i64.store offset=136 (global.get $base) (i64.load offset=168 (global.get $base))))))
+
   ;; entries are numbered by their order; what does not fit is cut off
   (func (export "fd_readdir") (param $fd i32) (param $to i32) (param $size i32) (param $cookie i64)
     (param $made i32) (result i32)
-    (local $handle i32) (local $list i32) (local $number i64) (local $left i32) (local $name i32)
+    (local $handle i32) (local $list i32) (local $number i64) (local $left i32) (local $part i32)
     (local $error i32)
     (call $enter)
     (local.set $handle (call $descriptor (local.get $fd)))
@@ -719,29 +820,20 @@
     (block $done
       (loop $next
         (br_if $done (i32.eqz (local.get $left)))
-        (global.set $free (global.get $kept))
-        (call $read-directory-entry (local.get $list) (global.get $base))
-        (if (i32.load8_u (global.get $base))
-          (then
-            (local.set $error (call $outcome (i32.const 4)))
-            (br $done)))
-        (br_if $done (i32.eqz (i32.load8_u offset=4 (global.get $base))))
         (local.set $number (i64.add (local.get $number) (i64.const 1)))
+        (local.set $error (call $next-entry (local.get $list) (local.get $number)))
+        (br_if $done (local.get $error))
+        (br_if $done (i32.eqz (i32.load8_u offset=4 (global.get $base))))
         (br_if $next (i64.le_u (local.get $number) (local.get $cookie)))
-        (i64.store offset=128 (global.get $base) (local.get $number))
-        (i64.store offset=136 (global.get $base) (i64.const 0))
-        (i64.store offset=144 (global.get $base) (i64.const 0))
-        (i32.store offset=144 (global.get $base) (i32.load offset=16 (global.get $base)))
-        (i32.store8 offset=148 (global.get $base) (i32.load8_u offset=320
-          (i32.add (global.get $base) (i32.load8_u offset=8 (global.get $base)))))
-        (local.set $name (call $cut (local.get $left) (i32.const 24)))
-        (memory.copy (local.get $to) (i32.add (global.get $base) (i32.const 128)) (local.get $name))
-        (local.set $to (i32.add (local.get $to) (local.get $name)))
-        (local.set $left (i32.sub (local.get $left) (local.get $name)))
-        (local.set $name (call $cut (local.get $left) (i32.load offset=16 (global.get $base))))
-        (memory.copy (local.get $to) (i32.load offset=12 (global.get $base)) (local.get $name))
-        (local.set $to (i32.add (local.get $to) (local.get $name)))
-        (local.set $left (i32.sub (local.get $left) (local.get $name)))
+        (call $dirent (local.get $handle) (local.get $number))
+        (local.set $part (call $cut (local.get $left) (i32.const 24)))
+        (memory.copy (local.get $to) (i32.add (global.get $base) (i32.const 128)) (local.get $part))
+        (local.set $to (i32.add (local.get $to) (local.get $part)))
+        (local.set $left (i32.sub (local.get $left) (local.get $part)))
+        (local.set $part (call $cut (local.get $left) (i32.load offset=16 (global.get $base))))
+        (memory.copy (local.get $to) (i32.load offset=12 (global.get $base)) (local.get $part))
+        (local.set $to (i32.add (local.get $to) (local.get $part)))
+        (local.set $left (i32.sub (local.get $left) (local.get $part)))
         (br $next)))
     (call $drop-directory-entry-stream (local.get $list))
     (i32.store (local.get $made) (i32.sub (local.get $size) (local.get $left)))
@@ -761,14 +853,25 @@
     (if (i64.ne (i64.and (local.get $rights) (i64.const 2)) (i64.const 0))
       (then (local.set $access (i32.const 1))))
     (if (i64.ne (i64.and (local.get $rights) (i64.const 64)) (i64.const 0))
-      (then (local.set $access (i32.or (local.get $access)
-        (select (i32.const 32) (i32.const 2) (i32.and (local.get $how) (i32.const 2)))))))
+      (then (local.set $access (i32.or (local.get $access) (i32.const 2)))))
     (if (i32.and (local.get $how) (i32.const 9))  ;; what is created or cut off is written
       (then (local.set $access (i32.or (local.get $access) (i32.const 2)))))
+    (if (i32.and (local.get $how) (i32.const 2))  ;; a directory is changed if that can be
+      (then (local.set $access (i32.const 33))))
     (local.set $new (call $lowest))
     (if (i32.eq (local.get $new) (i32.const -1)) (then (return (i32.const 33))))
     (call $open-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1)) (local.get $path)
       (local.get $size) (local.get $how) (local.get $access) (global.get $base))
+    (if (i32.and (i32.eq (call $outcome (i32.const 4)) (i32.const 31))
+          (i32.eqz (i32.and (local.get $how) (i32.const 9))))
+      (then  ;; it is a directory, though nobody said so
+        (local.set $access (i32.const 33))
+        (call $open-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1))
+          (local.get $path) (local.get $size) (local.get $how) (i32.const 33) (global.get $base))))
+    (if (i32.and (i32.load8_u (global.get $base)) (i32.eq (local.get $access) (i32.const 33)))
+      (then  ;; perhaps it may only be read
+        (call $open-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1))
+          (local.get $path) (local.get $size) (local.get $how) (i32.const 1) (global.get $base))))
     (if (i32.load8_u (global.get $base)) (then (return (call $outcome (i32.const 4)))))
     (local.set $handle (i32.load offset=4 (global.get $base)))
     (call $get-type (local.get $handle) (global.get $base))
@@ -777,6 +880,7 @@
         (i32.eq (i32.load16_u (global.get $base)) (i32.const 0x300)))  ;; ok, a directory
       (local.get $handle))
     (i32.store offset=16 (call $slot (local.get $new)) (local.get $flags))
+    (i32.store offset=20 (call $slot (local.get $new)) (local.get $access))
     (i32.store (local.get $made) (local.get $new))
     (i32.const 0))
 
@@ -789,14 +893,18 @@
     (i32.const -1))
 
   (func (export "path_filestat_get") (param $fd i32) (param $follow i32) (param $path i32)
-    (param $size i32) (param $to i32) (result i32) (local $handle i32)
+    (param $size i32) (param $to i32) (result i32) (local $handle i32) (local $inode i64)
     (call $enter)
     (local.set $handle (call $descriptor (local.get $fd)))
     (if (i32.eq (local.get $handle) (i32.const -1)) (then (return (i32.const 8))))
+    (call $metadata-hash-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1))
+      (local.get $path) (local.get $size) (global.get $base))
+    (if (i32.eqz (i32.load8_u (global.get $base)))
+      (then (local.set $inode (i64.load offset=8 (global.get $base)))))
     (call $stat-at (local.get $handle) (i32.and (local.get $follow) (i32.const 1)) (local.get $path)
       (local.get $size) (global.get $base))
     (if (i32.load8_u (global.get $base)) (then (return (call $outcome (i32.const 8)))))
-    (call $filestat (local.get $to) (i64.const 0))
+    (call $filestat (local.get $to) (local.get $inode))
     (i32.const 0))
 
   (func (export "path_create_directory") (param $fd i32) (param $path i32) (param $size i32)
@@ -871,12 +979,20 @@
       (global.get $base))
     (call $outcome (i32.const 1)))
 
-  ;; There are no sockets in the edition of WASI 0.1 that programs can do something with.
+  ;; No file is a socket.
 
-  (func (export "sock_accept") (param i32 i32 i32) (result i32) (i32.const 58))
-  (func (export "sock_recv") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 58))
-  (func (export "sock_send") (param i32 i32 i32 i32 i32) (result i32) (i32.const 58))
-  (func (export "sock_shutdown") (param i32 i32) (result i32) (i32.const 58))
+  (func $no-socket (param $fd i32) (result i32)
+    (call $enter)
+    (select (i32.const 57) (i32.const 8) (call $entry (local.get $fd))))
+
+  (func (export "sock_accept") (param $fd i32) (param i32 i32) (result i32)
+    (call $no-socket (local.get $fd)))
+  (func (export "sock_recv") (param $fd i32) (param i32 i32 i32 i32 i32) (result i32)
+    (call $no-socket (local.get $fd)))
+  (func (export "sock_send") (param $fd i32) (param i32 i32 i32 i32) (result i32)
+    (call $no-socket (local.get $fd)))
+  (func (export "sock_shutdown") (param $fd i32) (param i32) (result i32)
+    (call $no-socket (local.get $fd)))
 
   (func (export "wasi:cli/run@0.2.0#run") (result i32)
     (call $main)
