@@ -242,6 +242,18 @@ def test_resources_of_the_host(component: wadjet.Component) -> None:
     assert ops.size_of("missing") == 0
 
 
+def test_a_resource_of_the_host_may_be_any_object() -> None:
+    text = """
+        (component
+          (import "a:b/files" (instance $f (export "file" (type (sub resource)))))
+          (alias export $f "file" (type $file))
+          (instance $o (export "file" (type $file)))
+          (export "a:b/user" (instance $o)))
+    """
+    assert wadjet.Component.from_text(text).instantiate({"files": {}}).user.File is object
+    assert wadjet.Component.from_text(text).instantiate().user.File is object
+
+
 def test_files_need_no_close(component: wadjet.Component) -> None:
     class Plain:
         def __init__(self, name: str) -> None: ...

@@ -35,7 +35,7 @@ class _Context:
         self.classes: Final = classes
         self.host: Final = host
         self.manner: Final = manner
-        self.resources: Final[dict[RuntimeResource, type[Resource]]] = {}
+        self.resources: Final[dict[RuntimeResource, type]] = {}
 
 
 class Interface:
@@ -124,9 +124,9 @@ class ComponentInstance(Interface):
 @final
 class _Members:
     """The exports of one instance, and what Python makes of them. `name` is "" for a component's
-    own instance; `names` are WIT's names by attribute."""
+    own instance."""
 
-    __slots__ = ("_context", "_exports", "_instance", "_name", "names")
+    __slots__ = ("_context", "_exports", "_instance", "_name", "_names")
 
     def __init__(
         self, context: _Context, name: str, exports: Mapping[str, Extern], instance: Instance
@@ -135,7 +135,14 @@ class _Members:
         self._name: Final = name
         self._exports: Final = exports
         self._instance: Final = instance
-        self.names: Final = attributes(exports)
+        self._names: dict[str, str] | None = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """WIT's names by attribute."""
+        if self._names is None:
+            self._names = attributes(self._exports)
+        return self._names
 
     @property
     def what(self) -> str:
@@ -180,11 +187,12 @@ class _Members:
         if isinstance(extern, InstanceShape):
             path = f"{self._name}/{name}" if self._name else name
             return Interface(context, path, extern, found)
-        if isinstance(found, RuntimeResource) and found.impl is not None:
-            if found not in context.resources:
-                context.resources[found] = self._resource(name, found)
-            return context.resources[found]
-        return found
+        if not isinstance(found, RuntimeResource):
+            return found
+        if found not in context.resources:
+            # a resource of the host's may be any object
+            context.resources[found] = object if found.impl is None else self._resource(name)
+        return context.resources[found]
 
     def adopt(self) -> None:
         """Have resources lifted as objects of their classes, here and in what is exported here."""
@@ -205,7 +213,7 @@ class _Members:
 
         return factory
 
-    def _resource(self, name: str, runtime: RuntimeResource) -> type[Resource]:
+    def _resource(self, name: str) -> type[Resource]:
         """The class of a resource that the guest defines, with its methods."""
         context = self._context
         given = context.classes.given("exports", self._name, pascal(name))
