@@ -203,6 +203,26 @@ def test_reading_a_little_at_a_time(guest: Any) -> None:
     assert run(main()) == [b"abc", b"abcdefghijklmnopa"]
 
 
+def test_a_read_may_be_given_up(guest: Any) -> None:
+    """Nothing is lost by it."""
+    gate = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        await gate.wait()
+        yield b"after all"
+
+    async def main() -> None:
+        stream = await guest.pass_(pieces())
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(stream.read(), 0.01)
+        gate.set()
+        assert await stream.read() == b"after all"
+        assert await stream.read() == b""
+
+    run(main())
+
+
 def test_a_reader_may_leave(guest: Any) -> None:
     async def main() -> None:
         stream = await guest.produce(1_000_000)

@@ -190,8 +190,10 @@ async def _await(awaitable: Awaitable[_T]) -> _T:
     return await awaitable
 
 
-async def _answer(host: AsyncHost, begin: Callable[[_Both], object]) -> Any:
-    """Wait for what calls back with two arguments; both of them."""
+async def _answer(
+    host: AsyncHost, begin: Callable[[_Both], object], cancel: Callable[[], object]
+) -> Any:
+    """Wait for what calls back with two arguments; both of them. `cancel` takes it back."""
     ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def done(first: Any, second: Any) -> None:
@@ -200,7 +202,12 @@ async def _answer(host: AsyncHost, begin: Callable[[_Both], object]) -> Any:
 
     begin(done)
     host.pump()
-    return await ended
+    try:
+        return await ended
+    except asyncio.CancelledError:
+        cancel()
+        host.pump()
+        raise
 
 
 def _answer_now(host: AsyncHost, begin: Callable[[_Both], object]) -> Any:
@@ -235,7 +242,9 @@ class StreamReader(Generic[_T]):
         """Up to so many elements, as soon as there are any; none when the stream has ended."""
         if self._finished:
             return self._nothing()
-        chunk, self._finished = await _answer(self._host, lambda done: self.end.read(count, done))
+        end = self.end
+        answer = _answer(self._host, lambda done: end.read(count, done), end.cancel)
+        chunk, self._finished = await answer
         return chunk  # type: ignore[no-any-return]
 
     def _nothing(self) -> _T:
@@ -276,7 +285,8 @@ class FutureReader(Generic[_T]):
         self.end: Final = end
 
     def __await__(self) -> Generator[Any, None, _T]:
-        value, dropped = yield from _answer(self._host, self.end.read).__await__()
+        end = self.end
+        value, dropped = yield from _answer(self._host, end.read, end.cancel).__await__()
         return self._value(value, dropped)
 
     def get(self) -> _T:
