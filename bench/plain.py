@@ -15,7 +15,8 @@ def main() -> None:
     task = json.loads(sys.argv[1])
     config = wasmtime.Config()
     config.wasm_exceptions = True
-    config.cache = task["cached"]
+    if task["cached"]:
+        config.cache = True
     engine = wasmtime.Engine(config)
     module = wasmtime.Module.from_file(engine, task["wasm"])
     wasi = wasmtime.WasiConfig()
@@ -24,7 +25,7 @@ def main() -> None:
     wasi.inherit_stdout()
     wasi.inherit_stderr()
     for guest, here in task["dirs"].items():
-        wasi.preopen_dir(here, guest, wasmtime.DirPerms.READ_WRITE, wasmtime.FilePerms.READ_WRITE)
+        wasi.preopen_dir(here, guest)
     store = wasmtime.Store(engine)
     store.set_wasi(wasi)
     linker = wasmtime.Linker(engine)

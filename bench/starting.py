@@ -43,13 +43,11 @@ class Taken:
 
 def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
     """Run a process to its end. RuntimeError where it fails."""
-    with tempfile.TemporaryFile() as given:
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(stdin)
         given.seek(0)
         begun = time.perf_counter()
-        child = subprocess.Popen(
-            command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
-        )
+        child = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=env)
         assert child.stdout is not None
         child.stdout.read(1)
         first = time.perf_counter() - begun
@@ -59,8 +57,10 @@ def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
         wall = time.perf_counter() - begun
         child.stdout.close()
         child.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
     if child.returncode:
-        raise RuntimeError(f"exit status {child.returncode}")
+        raise RuntimeError(f"exit status {child.returncode}: {lines[-1]}")
     return Taken(first, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
