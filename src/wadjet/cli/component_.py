@@ -263,6 +263,34 @@ def _unbundle(args: Namespace) -> int:
     return 0
 
 
+# link
+
+
+def _link_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        metavar="[NAME=]FILE",
+        nargs="+",
+        help="a dynamic library, binary or text; of several with one symbol the first counts",
+    )
+    parser.add_argument(
+        "--stack-size", metavar="BYTES", type=int, default=1 << 20, help="(default: 1 MiB)"
+    )
+    add_output(parser, "standard output, in a pipe")
+
+
+def _link(args: Namespace) -> int:
+    from wadjet.component.binary import encode
+    from wadjet.component.build.link import link
+
+    libraries = []
+    for given in args.files:
+        name, sign, path = given.rpartition("=")
+        libraries.append((name if sign else Path(path).name, read_core(path)))
+    write_output(encode(link(libraries, args.stack_size)), args.output)
+    return 0
+
+
 #: name → what it is for, its options, what it does
 _COMMANDS: Final[
     dict[str, tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int]]]
@@ -270,6 +298,7 @@ _COMMANDS: Final[
     "wit": ("show the WIT of a package or component, or change its form", _wit_options, _wit),
     "new": ("make a component of a core module", _new_options, _new),
     "embed": ("note in a core module what world it is for", _embed_options, _embed),
+    "link": ("make a component of dynamic libraries", _link_options, _link),
     "targets": ("check that a component fits a world", _targets_options, _targets),
     "semver-check": (
         "check that what was made for a world fits a later one",

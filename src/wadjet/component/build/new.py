@@ -18,7 +18,7 @@ from wadjet.component.build.mangling import STANDARD, encoding_in
 from wadjet.component.build.metadata import PREFIX, without_worlds, worlds_of
 from wadjet.component.build.options import lift_needs, lower_needs
 from wadjet.component.build.parts import (
-    MAIN, Classifier, Internal, Intrinsic, Lowering, Need, Part,
+    MAIN, Classifier, Ending, Internal, Intrinsic, Lowering, Need, Part,
 )  # fmt: skip
 from wadjet.component.component import (
     Builtin, CanonOption, Component, CoreBundle, CoreInlineExport, CoreInstantiate, CoreModule,
@@ -52,8 +52,8 @@ def new(module: bytes, adapters: Mapping[str, bytes] | None = None) -> Component
 
     Raises Malformed and Invalid, naming the import or export that does not fit.
     """
-    parts = [_part(MAIN, module)]
-    given = {name: _part(name, data) for name, data in (adapters or {}).items()}
+    parts = [read_part(MAIN, module)]
+    given = {name: read_part(name, data) for name, data in (adapters or {}).items()}
     worlds = [world for part in (*parts, *given.values()) for world in part.worlds]
     if not worlds:
         raise Invalid("the module does not say what world it is for: see `wadjet component embed`")
@@ -65,15 +65,27 @@ def new(module: bytes, adapters: Mapping[str, bytes] | None = None) -> Component
     used = {name: part for name, part in given.items() if name in wanted or part.exports}
     classifier = Classifier(resolve, world, used)
     every = [*parts, *used.values()]
-    for part in every:
+    return assemble(resolve, world, every, classifier)
+
+
+def assemble(
+    resolve: Resolve,
+    world: WorldId,
+    parts: list[Part],
+    classifier: Classifier,
+    ending: Ending | None = None,
+) -> Component:
+    """The component of a world made of parts, the main one first."""
+    for part in parts:
         part.needs = list(classifier.imports(part))
         part.offers = classifier.exports(part)
-    made = _Assembly(resolve, world, every, classifier).component()
+    made = _Assembly(resolve, world, parts, classifier, ending).component()
     validate(made, ALL, lazy=True)
     return made
 
 
-def _part(name: str, data: bytes) -> Part:
+def read_part(name: str, data: bytes) -> Part:
+    """A core module to build with. Raises Malformed and Invalid."""
     module = decode(data, ALL, lazy=True)
     validate_module(module, ALL, lazy=True)
     worlds, encoding = worlds_of(module)
@@ -106,8 +118,16 @@ class _Assembly:
     """One component on its way."""
 
     def __init__(
-        self, resolve: Resolve, world: WorldId, parts: list[Part], classifier: Classifier
+        self,
+        resolve: Resolve,
+        world: WorldId,
+        parts: list[Part],
+        classifier: Classifier,
+        ending: Ending | None,
     ) -> None:
+        self._ending: Final = ending
+        #: libraries share an allocator, which any of them may have
+        self._others: Final = [] if ending is None else parts
         self._resolve: Final = resolve
         self._world: Final = resolve.worlds[world]
         self._parts: Final = {part.name: part for part in parts}
@@ -137,6 +157,7 @@ class _Assembly:
         for part in self._parts.values():
             self._instantiate(part)
         self._fix_up()
+        self._end()
         for part in self._parts.values():
             self._initialize(part)
         for key, item in self._world.exports.items():
@@ -224,6 +245,18 @@ class _Assembly:
         bundle = self._scope.add(CoreBundle(tuple(exports)))
         module = self._scope.add(shims.fixup([ft for ft, _ in self._late]))
         self._scope.add(CoreInstantiate(module, (("", bundle),)))
+
+    def _end(self) -> None:
+        """What comes after all parts, if there is something."""
+        if self._ending is None:
+            return
+        bundles: dict[str, list[CoreInlineExport]] = {}
+        for (module, name), what in self._ending.imports.items():
+            index = self._core_alias(self._made[what.part], what.kind, what.name)
+            given = CoreInlineExport(name, f"core {what.kind}", index)
+            bundles.setdefault(module, []).append(given)
+        args = [(m, self._scope.add(CoreBundle(tuple(b)))) for m, b in bundles.items()]
+        self._scope.add(CoreInstantiate(self._scope.add(self._ending.module), tuple(args)))
 
     # Core instances.
 
@@ -328,7 +361,7 @@ class _Assembly:
         """The allocator of a part: one for this purpose, its general one, or the main module's."""
         main = self._parts[MAIN]
         for name in (special, "cabi_realloc", f"{STANDARD}_realloc", "canonical_abi_realloc"):
-            for owner in (part, main):
+            for owner in (part, main, *self._others):
                 if owner.export_kind(name) == "func" and (owner is part or name != special):
                     return self._exported_func(owner, name)
         return self._grower()

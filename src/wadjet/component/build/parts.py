@@ -10,7 +10,7 @@ from wadjet.component.build.mangling import (
     Offered, Wanted, canonical_name, core_exports, destructors, readings,
 )  # fmt: skip
 from wadjet.component.builtins import BY_NAME, Row
-from wadjet.component.component import Component
+from wadjet.component.component import Component, CoreModule
 from wadjet.component.wit_bridge.closing import Closing
 from wadjet.core.module import Import as CoreImport
 from wadjet.core.module import Module
@@ -91,6 +91,14 @@ class Internal:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """A core module that is instantiated when all parts are there, and what it imports."""
+
+    module: CoreModule
+    imports: dict[tuple[str, str], Internal]
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """One import of a part, and what it stands for. `type` is None for what is no function."""
 
@@ -104,7 +112,15 @@ class Need:
 class Classifier:
     """Finds out what the imports and exports of parts are to a world."""
 
-    def __init__(self, resolve: Resolve, world: WorldId, adapters: Mapping[str, Part]) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        world: WorldId,
+        adapters: Mapping[str, Part],
+        internal: Mapping[tuple[str, str, str], Internal] | None = None,
+    ) -> None:
+        #: by part, module and name: imports that other parts answer, whatever they are called
+        self._internal: Final = {} if internal is None else internal
         self._resolve: Final = resolve
         self._world: Final[World] = resolve.worlds[world]
         self._adapters: Final = adapters
@@ -125,6 +141,12 @@ class Classifier:
         return replace(need, name=each.name)
 
     def _stands_for(self, part: Part, each: CoreImport, module: str, name: str) -> Need:
+        known = self._internal.get((part.name, module, name))
+        if known is not None:
+            called = (
+                type_at(part.module, each.type.type) if isinstance(each.type, FuncUse) else None
+            )
+            return Need(module, name, called, known)
         if module == MAIN and part.name != MAIN:
             return Need(module, name, None, Internal(MAIN, name, _KINDS[type(each.type)]))
         if (module, name) == ("env", "memory") and isinstance(each.type, MemoryType):
