@@ -412,3 +412,46 @@ def test_interfaces_of_another_instance_are_imports() -> None:
     assert taker.instantiate(giver).second(5) == 7
     assert taker.instantiate({"numbers": giver.numbers}).second(5) == 7
     assert taker.instantiate({"numbers": {"next": giver.next}}).second(5) == 7
+    with pytest.raises(ValueError, match="its own limits"):
+        taker.instantiate(giver, limits=wadjet.Limits(seconds=1))
+    with pytest.raises(ValueError, match="its own limits"):
+        taker.instantiate(giver, store=wadjet.Store())
+    with pytest.raises(ValueError, match="one or the other"):
+        taker.instantiate(giver, store=wadjet.Store(), limits=wadjet.Limits())
+
+
+def test_limits() -> None:
+    spin = wadjet.Component.from_text("""
+        (component
+          (core module $m (func (export "spin") (loop (br 0))))
+          (core instance $i (instantiate $m))
+          (func (export "spin") (canon lift (core func $i "spin"))))
+    """)
+    with pytest.raises(wadjet.Timeout):
+        spin.instantiate(limits=wadjet.Limits(seconds=0.1)).spin()
+
+
+def test_modules_and_components_are_imports() -> None:
+    module = wadjet.Module('(module (func (export "f") (result i32) (i32.const 7)))')
+    seven = wadjet.Component.from_text("""
+        (component
+          (import "m" (core module $m (export "f" (func (result i32)))))
+          (core instance $i (instantiate $m))
+          (func (export "f") (result u32) (canon lift (core func $i "f"))))
+    """)
+    assert seven.instantiate({"m": module}).f() == 7
+    giver = wadjet.Component.from_text("""
+        (component
+          (core module $m (func (export "f") (result i32) (i32.const 8)))
+          (core instance $i (instantiate $m))
+          (func (export "f") (result u32) (canon lift (core func $i "f"))))
+    """)
+    taker = wadjet.Component.from_text("""
+        (component
+          (import "c" (component $c (export "f" (func (result u32)))))
+          (instance $i (instantiate $c))
+          (export "g" (func $i "f")))
+    """)
+    assert taker.instantiate({"c": giver}).g() == 8
+    with pytest.raises(wadjet.Unlinkable):
+        taker.instantiate({"c": 3})

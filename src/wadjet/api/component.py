@@ -116,6 +116,10 @@ class Component:
         """How its types are written."""
         return Spelling(self._valid.shape)
 
+    @property
+    def __wadjet__(self) -> "Plan":
+        return self.plan
+
     @cached_property
     def plan(self) -> "Plan":
         """The steps of its instantiation."""
@@ -148,7 +152,8 @@ class Component:
         those of the objects. Functions may be coroutine functions.
 
         `wasi` are the capabilities given to a component that imports interfaces of WASI, `store`
-        or `limits` say where the instance lives and what it may use, `tier` how it runs. `results`
+        or `limits` say where the instance lives and what it may use (an instance that imports from
+        others lives where they do), `tier` how it runs. `results`
         says what a `result` that a function returns becomes: "raise" returns the value or raises
         `ResultError`, "return" returns `Ok` or `Err`. Functions of an `async` type are awaitable;
         with `awaitable` all are, so that host functions they call may be waited for. `types` are
@@ -157,18 +162,15 @@ class Component:
         Raises `Unlinkable`, with all that is missing or does not fit, and whatever the guest
         raises when it starts.
         """
-        from wadjet.api.component_imports import supply
+        from wadjet.api.component_imports import store_for, supply
         from wadjet.api.component_instance import connect
-        from wadjet.engine.runtime.store import Store
 
-        if store is not None and limits is not None:
-            raise ValueError("a store has its own limits: give one or the other")
         if results not in ("raise", "return"):
             raise ValueError(f'results are "raise" or "return", not {results!r}')
         shape = self._valid.shape
         given = [imports] if wasi is None else [imports, wasi.interfaces(list(shape.imports))]
         found = supply(shape, *given)
-        home = Store(limits) if store is None else store
+        home = store_for(found, store, limits)
         classes = None if types is None else self._classes_of(types)
         return connect(self, found, home, tier, classes, Manner(results, awaitable))
 

@@ -7,11 +7,15 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, final
 
 from wadjet.api.component_types import split_role
+from wadjet.api.module import Module
 from wadjet.base.errors import Unlinkable
 from wadjet.canon.naming import interface_names, matches, member, pascal, snake
 from wadjet.canon.resources import HostResource
+from wadjet.canon.root import Instance
 from wadjet.component.closed import ComponentShape, Extern, InstanceShape, TypeBound, sort_of
 from wadjet.component.types import FuncType, Resource, ResourceType
+from wadjet.engine.runtime.budget import Limits
+from wadjet.engine.runtime.store import Store
 
 _MISSING: Final = object()
 _VARARGS: Final = 0x04
@@ -24,6 +28,21 @@ def supply(shape: ComponentShape, *givers: object) -> dict[str, object]:
     Raises Unlinkable with everything that is missing or does not fit.
     """
     return _Supply(shape, givers).all()
+
+
+def store_for(imports: Mapping[str, object], store: Store | None, limits: Limits | None) -> Store:
+    """The store for an instance that imports this: that of the instances among it, if there are
+    any, else the one that was asked for. Raises Unlinkable and ValueError where these differ."""
+    if store is not None and limits is not None:
+        raise ValueError("a store has its own limits: give one or the other")
+    shared = {each.store for each in imports.values() if isinstance(each, Instance)}
+    if len(shared) > 1:
+        raise Unlinkable("the imports belong to different stores")
+    for home in shared:
+        if limits is not None or (store is not None and store.current() is not home):
+            raise ValueError("what is imported lives in a store that has its own limits")
+        return home
+    return Store(limits) if store is None else store
 
 
 @final
@@ -63,13 +82,13 @@ class _Supply:
             if given is _MISSING and not _needs_something(extern):
                 return self._interface(name, extern, None)
             if given is not _MISSING:
-                linked = getattr(given, "__wadjet__", None)
-                return self._interface(name, extern, given) if linked is None else linked
+                linked = _linked(given)
+                return self._interface(name, extern, given) if linked is given else linked
         if given is _MISSING:
             self._problems.append(f"{sort_of(extern)} `{name}` is missing")
         elif isinstance(extern, FuncType):
             self._check(name, extern, given)
-        return getattr(given, "__wadjet__", given)
+        return _linked(given)
 
     def _interface(self, module: str, shape: InstanceShape, giver: object) -> dict[str, object]:
         """What stands for the exports of an instance that is imported."""
@@ -94,9 +113,8 @@ class _Supply:
         """What stands for a type: only resources need anything, and they have it from us."""
         if not isinstance(extern.type, ResourceType):
             return None
-        linked = getattr(given, "__wadjet__", None)
-        if linked is not None:
-            return linked
+        if _linked(given) is not given:
+            return _linked(given)
         resource = extern.type.resource
         if resource not in self._resources:
             self._resources[resource] = HostResource(name, _drop)
@@ -110,6 +128,13 @@ class _Supply:
             wanted = ", ".join([label for label, _ in t.params])
             what = f"{len(t.params)} arguments ({wanted})" if t.params else "no arguments"
             self._problems.append(f"func `{path}` is called with {what}, which {given!r} rejects")
+
+
+def _linked(given: object) -> object:
+    """What components are connected by, if something of a component or a module is given."""
+    if isinstance(given, Module):
+        return given.valid
+    return getattr(given, "__wadjet__", given)
 
 
 def _an_object(giver: object) -> object:
@@ -138,7 +163,7 @@ def _function(giver: object, name: str) -> tuple[object, object]:
     role, resource, label = split_role(name)
     if not role:
         found = _look_up(giver, name, snake(label))
-        return getattr(found, "__wadjet__", found), found
+        return _linked(found), found
     if isinstance(giver, Mapping) and name in giver:
         return giver[name], giver[name]
     made = _look_up(giver, resource, pascal(resource))

@@ -312,6 +312,9 @@ def connect(
     instance = instantiate(
         component.plan, imports, store=store, tier=tier, host=host, forms=classes
     )
+    shared = instance.scheduler.host  # that of what is imported, where something is
+    if isinstance(shared, LazyHost):
+        host = shared
     host.scheduler = instance.scheduler
     context = _Context(component.spelling, instance.inst.program.classes, host, manner)
     made = ComponentInstance(context, "", InstanceShape(shape.exports), instance)

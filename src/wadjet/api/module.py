@@ -177,6 +177,11 @@ class Module:
         """The module as written: types, functions, segments (see `wadjet.core.module`)."""
         return self._valid.module
 
+    @property
+    def valid(self) -> "ValidModule":
+        """The module as checked (see `wadjet.core.validate`)."""
+        return self._valid
+
     def custom_sections(self, name: str) -> list[bytes]:
         """The contents of all custom sections of this name, in order."""
         return [bytes(c.data) for c in self._valid.module.customs if c.name == name]
