@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wadjet.api.component import Component
-from wadjet.base.errors import Invalid, Malformed
+from wadjet.base.errors import Invalid, Malformed, Trap
 from wadjet.component.binary import encode as encode_component
 from wadjet.component.build.link import link
 from wadjet.component.build.metadata import embed
@@ -99,6 +99,13 @@ def test_what_may_be_missing() -> None:
     weak = bytes([4, 17, 1, 8]) + b"GOT.func" + b"\x05maybe" + b"\x01"
     data = library(text, dylink=info(0, 0, 0) + weak, world=True)
     assert Component(encode_component(link([("x", data)]))).instantiate({}).run(5) == 0
+    text = text.replace('"GOT.func" "maybe" (global $maybe (mut i32))', '"env" "maybe" (func $f)')
+    text = text.replace("(global.get $maybe)", "(call $f) (i32.const 1)")
+    weak = bytes([4, 12, 1, 3]) + b"env" + b"\x05maybe" + b"\x01"
+    data = library(text, dylink=info(0, 0, 0) + weak, world=True)
+    instance = Component(encode_component(link([("x", data)]))).instantiate({})
+    with pytest.raises(Trap):
+        instance.run(5)
 
 
 @pytest.mark.parametrize(

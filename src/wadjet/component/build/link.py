@@ -22,7 +22,7 @@ from wadjet.core.binary import encode
 from wadjet.core.features import ALL
 from wadjet.core.text import parse
 from wadjet.core.text.notation import string
-from wadjet.core.types import FuncUse
+from wadjet.core.types import FuncType, FuncUse
 
 _PAGE: Final = 1 << 16
 _STACK: Final = 1 << 20
@@ -69,6 +69,10 @@ def link(libraries: Sequence[tuple[str, bytes]], stack: int = _STACK) -> Compone
 
 def _library(name: str, data: bytes) -> _Library:
     part = read_part(name, data)
+    if part.export_kind("__wasm_call_ctors") and part.export_kind("_initialize"):
+        raise Invalid(
+            f"{name} exports both `__wasm_call_ctors` and `_initialize`: one can be first"
+        )
     for custom in part.module.customs:
         if custom.name == "dylink.0":
             return _read(part, bytes(custom.data))
@@ -125,6 +129,8 @@ class _Linking:
         self.internal: Final[dict[tuple[str, str, str], Internal]] = {}
         #: symbol → the first part that exports it, by kind
         self._providers: Final[dict[tuple[str, str], str]] = {}
+        #: functions that nobody exports → their types
+        self._stubs: Final[dict[str, str]] = {}
         self._memory_cells: Final[dict[str, str | None]] = {}
         self._func_cells: Final[dict[str, str | None]] = {}
         self._place()
@@ -160,9 +166,11 @@ class _Linking:
                 self.internal[key] = Internal(MAIN, f"{where}.{name}", "global")
             elif where == _ENV and isinstance(each.type, FuncUse):
                 provider = self._provider("func", name, part, weak)
-                if provider is None:
-                    raise Invalid(f"{part.name} calls `{name}`, which no library has")
-                self.internal[key] = Internal(provider, name, "func")
+                if provider is None:  # it may be missing, but not be called
+                    self._stubs[name] = _type(type_at(part.module, each.type.type))
+                    self.internal[key] = Internal(MAIN, f"missing:{name}", "func")
+                else:
+                    self.internal[key] = Internal(provider, name, "func")
             elif where == _ENV:
                 self.internal[key] = self._shared(part.name, name)
 
@@ -199,7 +207,9 @@ class _Linking:
             name = library.part.name
             fields.append(_cell(f"{name}:__memory_base", library.memory_base))
             fields.append(_cell(f"{name}:__table_base", library.table_base))
-        ends = {"__heap_base": self._memory_end, "__heap_end": pages * _PAGE}
+        for name, type_ in self._stubs.items():
+            fields.append(f"(func (export {string(f'missing:{name}')}) {type_} unreachable)")
+        ends = dict(zip(_ENDS, (self._memory_end, pages * _PAGE, 0, self._stack)))
         for name in self._memory_cells:
             fields.append(_cell(f"{_GOT_MEMORY}.{name}", ends.get(name, 0), mutable=True))
         for i, (name, provider) in enumerate(self._func_cells.items()):
@@ -249,13 +259,16 @@ class _Linking:
         module = self._of(provider).part.module
         index = next(e.index for e in module.exports if (e.kind, e.name) == ("func", name))
         ft = type_at(module, module.func_types()[index])
-        params, results = " ".join(map(repr, ft.params)), " ".join(map(repr, ft.results))
-        type_ = f"(param {params}) (result {results})"
-        return f"(import {string(provider)} {string(name)} (func {called} {type_}))"
+        return f"(import {string(provider)} {string(name)} (func {called} {_type(ft)}))"
 
 
 #: data that the main module has the addresses of
-_ENDS: Final = ("__heap_base", "__heap_end")
+_ENDS: Final = ("__heap_base", "__heap_end", "__stack_low", "__stack_high")
+
+
+def _type(ft: FuncType) -> str:
+    params, results = " ".join(map(repr, ft.params)), " ".join(map(repr, ft.results))
+    return f"(param {params}) (result {results})"
 
 
 def _cell(name: str, value: int, *, mutable: bool = False) -> str:
