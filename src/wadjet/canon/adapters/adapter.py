@@ -14,7 +14,7 @@ from wadjet.canon.adapters.assemble import Function, Unit
 from wadjet.canon.adapters.copy import Copier, Type
 from wadjet.canon.adapters.places import Flat, InMemory, Place
 from wadjet.canon.adapters.reasons import Reason
-from wadjet.canon.adapters.sides import MAY_ENTER, MAY_LEAVE, Imports, Need, Side
+from wadjet.canon.adapters.sides import MAY_ENTER, MAY_LEAVE, READY, Imports, Need, Side
 from wadjet.canon.adapters.structure import Row, Structure
 from wadjet.canon.adapters.ways import Way
 from wadjet.component.abi import (
@@ -156,12 +156,12 @@ class _Builder:
         if self.lift.task:
             f.write(f"call {self.imports.hook('leave')}")
         for i in range(self.entering):
-            flags = self.imports.flags("lift", i)
-            f.write(f"global.get {flags} i32.const {MAY_ENTER} i32.or global.set {flags}")
+            f.write(f"i32.const {READY} global.set {self.imports.flags('lift', i)}")
         f.write(" ".join([f"${name}" for name in results]))
 
     def _check_flags(self, f: Function) -> None:
-        """The caller may leave; who is entered may be entered, but once."""
+        """The caller may leave; who is entered may be entered, but once. An instance that may be
+        entered may always leave, so its flags are known, and no load need wait for a store."""
         way = self.there.way
         f.write(f"global.get {self.imports.flags('lower')} i32.const {MAY_LEAVE} i32.and i32.eqz")
         way.trap_if(f, Reason.CANNOT_LEAVE)
@@ -170,7 +170,7 @@ class _Builder:
             f.write(f"global.get {flags} i32.const {MAY_ENTER} i32.and i32.eqz")
             way.trap_if(f, Reason.CANNOT_ENTER)
         for flags in entered:
-            f.write(f"global.get {flags} i32.const {~MAY_ENTER} i32.and global.set {flags}")
+            f.write(f"i32.const {MAY_LEAVE} global.set {flags}")
 
     def _run(
         self, f: Function, way: Way, kind: str, t: CoreFuncType, arguments: Iterable[str],

@@ -15,6 +15,8 @@ SideName = Literal["lower", "lift"]
 #: Bits of the `flags` of a component instance.
 MAY_ENTER: Final = 1
 MAY_LEAVE: Final = 2
+#: those of an instance in which nothing runs
+READY: Final = MAY_ENTER | MAY_LEAVE
 
 
 @dataclass(frozen=True, slots=True)
