@@ -56,7 +56,10 @@ def _fields(cls: type) -> dict[str, _Field]:
 
 
 def _slotted(cls: type) -> type:
-    """The same class with slots, which can only be said when a class is made."""
+    """The same class with slots, which can only be said when a class is made. (One that mypyc
+    compiled has no need of them.)"""
+    if "__mypyc_attrs__" in cls.__dict__:
+        return cls
     fields = _fields(cls)
     dropped = {*fields, "__dict__", "__weakref__"}
     body = {name: value for name, value in cls.__dict__.items() if name not in dropped}
