@@ -326,7 +326,7 @@ class FunctionCompiler:
         """Compile the function."""
         self.blocks.append(Block(self.end, 0, (), self.type.results, False))
         ops, imms, dead = self.body.ops, cast(list[Any], self.body.imms), self.facts.dead
-        kinds = self.home.vector_kinds if V128 in self.facts.locals else self.home.kinds
+        kinds = self.home.kinds
         handlers, memo = self.home.handlers, self.home.memo
         stack, homes, out = self.stack, self.homes, self.out
         temps, pool = self.temps, self.free
@@ -406,18 +406,8 @@ class FunctionCompiler:
         if home in self.stack:
             self.unshare(x)
         self.out.append(_store_local(home, where, t))
-        if not keep:
-            return
-        self.stack.append(home)
-        if t is V128:
-            self.stack[-1] = where
-            self.flush(len(self.stack) - 1)
-
-    def get_vector(self, x: int) -> None:
-        """local.get of a vector: it gets a place of its own at once."""
-        place = self.slots[len(self.stack)]
-        self.out.append(copy_vector(place, self.homes[x]))
-        self.stack.append(place)
+        if keep:
+            self.stack.append(home)
 
     def unary(self, op: int, i: int) -> None:
         """Instruction i computes something from one operand."""
@@ -571,7 +561,7 @@ def _store_local(home: int, where: int, t: ValType) -> bytes:
     return to_register(home, where, t is not I32)
 
 
-def _address(a: int, offset: int) -> tuple[bytes, int, int]:
+def address(a: int, offset: int) -> tuple[bytes, int, int]:
     """Code, the register that holds an address (-1 for none), and what is left to add."""
     if a >= CONST32:
         offset += a & 0xFFFFFFFF
@@ -588,7 +578,7 @@ def _address(a: int, offset: int) -> tuple[bytes, int, int]:
 
 def _load(op: int, d: int, a: int, offset: int) -> bytes:
     access: Access = ACCESSES[op]
-    text, index, offset = _address(a, offset)
+    text, index, offset = address(a, offset)
     is_real = op in _FLOAT_ROWS
     target = d if d >= 0 else XMM0 if is_real else RAX
     text += indexed(access.opcode, target, index, offset, access.wide, access.prefix, access.octet)
@@ -597,7 +587,7 @@ def _load(op: int, d: int, a: int, offset: int) -> bytes:
 
 def _store(op: int, value: int, a: int, offset: int) -> bytes:
     access: Access = ACCESSES[op]
-    text, index, offset = _address(a, offset)
+    text, index, offset = address(a, offset)
     opcode = access.opcode
     if access.opcode == b"\x0f\x11":
         if value < 0 or value >= REGISTERS:

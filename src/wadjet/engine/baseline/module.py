@@ -23,6 +23,7 @@ from wadjet.engine.baseline.function import (
 )  # fmt: skip
 from wadjet.engine.baseline.plain import PLAIN
 from wadjet.engine.baseline.selection import ACCESSES, NEEDS
+from wadjet.engine.baseline.vectors import NEED, VECTOR_ACCESSES, VECTORS
 from wadjet.engine.baseline.x86 import CMP, NE, RAX, RDI, RSI, rm
 from wadjet.engine.contract.layout import ContextLayout
 from wadjet.engine.contract.settings import Settings
@@ -76,7 +77,7 @@ class Baseline:
         self.flag_users: Final[Mapping[int, FlagUser]] = FLAG_USERS
         self._make: Final = make
         self.kinds: Final = kinds_of_rows()
-        known: dict[int, Handler] = PLAIN | CONTROL | CALLS | EXCEPTIONS
+        known: dict[int, Handler] = PLAIN | VECTORS | CONTROL | CALLS | EXCEPTIONS
         for r in ROWS:
             if not self._has(r.op, r.mnemonic):
                 self.kinds[r.op] = SPECIAL
@@ -84,16 +85,13 @@ class Baseline:
         if len(self.memories) > 1:
             for op in ACCESSES:
                 self.kinds[op] = SPECIAL
-        #: where locals may be vectors
-        self.vector_kinds: Final = self.kinds[:]
-        self.vector_kinds[Op.LOCAL_GET] = SPECIAL
         self.handlers: Final[list[Handler]] = [known.get(op, _row) for op in range(len(self.kinds))]
         #: how many operands more than validation knows of a suspension may leave
         self.spare: Final = 1 + max(
             [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
         )
         #: memory accesses that are encoded here
-        self.accesses: Final = frozenset(op for op in ACCESSES if op in known)
+        self.accesses: Final = frozenset(op for op in (*ACCESSES, *VECTOR_ACCESSES) if op in known)
         #: what may destroy registers
         self.callers: Final = frozenset(
             r.op for r in ROWS if self.kinds[r.op] == SPECIAL and r.op not in known
@@ -117,7 +115,9 @@ class Baseline:
         need = NEEDS.get(mnemonic.partition(".")[2])
         if need is not None and need not in self.settings.features:
             return False
-        if op in ACCESSES and not self.guarded:
+        if op in VECTORS and NEED not in self.settings.features:
+            return False
+        if (op in ACCESSES or op in VECTOR_ACCESSES) and not self.guarded:
             return False
         return not (self.settings.deterministic and makes_nan(mnemonic))
 

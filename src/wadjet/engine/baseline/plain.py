@@ -4,20 +4,11 @@ from typing import Final, cast
 
 from wadjet.core.body import MemArg
 from wadjet.core.opcodes import Op, row
-from wadjet.core.types import V128
 from wadjet.engine.baseline.function import FunctionCompiler, Handler
 from wadjet.engine.baseline.selection import ACCESSES, BINARY, COMPARE, UNARY
 from wadjet.engine.baseline.x86 import CONST32, CONST64
 
 _EQZ: Final = (0x45, 0x50)
-
-
-def _get(c: FunctionCompiler, imm: object, i: int) -> None:
-    x = cast(int, imm)
-    if c.facts.locals[x] is V128:
-        c.get_vector(x)
-    else:
-        c.stack.append(c.homes[x])
 
 
 def _set(c: FunctionCompiler, imm: object, i: int) -> None:
@@ -75,7 +66,6 @@ def _store(op: int) -> Handler:
 
 
 PLAIN: Final[dict[int, Handler]] = {
-    Op.LOCAL_GET: _get,
     Op.LOCAL_SET: _set,
     Op.LOCAL_TEE: _tee,
     Op.I64_CONST: _i64_const,
