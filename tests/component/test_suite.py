@@ -85,7 +85,7 @@ def test_every_component(score: Score) -> None:
     assert found["rejected"] >= REJECTED
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "auto", "optimizing"])
+@pytest.mark.parametrize("tier", ["interpreter", "baseline", "optimizing", "auto"])
 def test_every_script(score: Score, tier: str) -> None:
     passed, wrong, asserted = 0, [], 0
     for path in scripts():

@@ -186,7 +186,7 @@ def host_import(
     if name is None:
         name = codec.made[key] = codec.fresh("make")
         codec.namespace.update(_NAMES)
-        codec.define(name, "cx, flags, func, host, lower, later", _host_import_lines(passage, func))
+        codec.define(name, "cx, flags, host, later, result", _host_import_lines(passage, func))
 
     out = _out_index(passage)
 
@@ -199,7 +199,8 @@ def host_import(
         return _await(inst, func, awaitable, lambda answer: lower(answer, flats))
 
     make = codec.namespace[name]
-    lowered: Callable[..., Any] = make(passage.cx, inst.flags, func, func.callable, lower, later)
+    result = next(iter(results_of(ft)), None)
+    lowered: Callable[..., Any] = make(passage.cx, inst.flags, func.callable, later, result)
     return lowered
 
 
@@ -231,14 +232,28 @@ def _host_import_lines(passage: Passage, func: HostFunction) -> list[str]:
     else:
         body.append(call)
     body.append(f"if type(r) not in plain and waits(r): return later(r, ({flats}))")
-    if ft.result is None:
-        body.append("return None")
-    elif func.fails:
+    if func.fails:
         body += ["if type(r) is not Ok and type(r) is not Err: r = Ok(r)"]
-        body.append(f"return lower((r,), ({flats}))")
-    else:
-        body.append(f"return lower((r,), ({flats}))")
+    body += _lower_result(passage)
     return [f"def lowered({', '.join(params)}):", *_indented(body), "return lowered"]
+
+
+def _lower_result(passage: Passage) -> list[str]:
+    """Give the result `r` to the guest that called."""
+    types = results_of(passage.type)
+    if not types:
+        return ["return None"]
+    out = None if _out_index(passage) is None else "out"
+    lines, flats = passage.coder.lowering.values(types, ["r"], MAX_FLAT_RESULTS, out)
+    lines += [f"r = {flat}" for flat in flats]
+    return [
+        "v = r",
+        "try:",
+        *_indented(lines),
+        "except FAULTS as fault:",
+        '    raise explain(fault, [("result", result, v)]) from None',
+        "return r" if flats else "return None",
+    ]
 
 
 def _await(
