@@ -219,8 +219,9 @@ class Call:
 
     def cancel(self) -> None:
         """Ask the guest to stop. It may, or may return all the same."""
-        if not self.over and self._cancel is not None:
-            self._cancel(None)
+        cancel, self._cancel = self._cancel, None
+        if not self.over and cancel is not None:
+            cancel(None)
 
     def abandon(self) -> None:
         """Do not care any more: `done` will not be called."""

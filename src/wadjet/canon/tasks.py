@@ -6,7 +6,6 @@ no generator: it runs where it is called, and what waits in it lets other thread
 run meanwhile, on top of its frames.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -100,12 +99,12 @@ class Thread:
         if len(waiting) >= MAX_THREADS:
             raise Exhaustion(f"more than {MAX_THREADS} threads wait")
         self.ready = ready
-        waiting.append(self)
+        waiting[self] = None
 
     def stop_waiting(self) -> None:
         """Be no longer among those that wait."""
         self.ready = None
-        self.task.inst.scheduler.waiting.remove(self)
+        self.task.inst.scheduler.waiting.pop(self, None)
 
     def resume_later(self) -> None:
         """Be resumed when it is its turn."""
@@ -375,7 +374,8 @@ class Scheduler:
         self.store: Final = store
         self.shims: Final = shims
         self.host: Final = host
-        self.waiting: Final[deque[Thread]] = deque()
+        #: in the order in which they began to wait
+        self.waiting: Final[dict[Thread, None]] = {}
         self.current: Thread | None = None
         #: calls of the host that are not over: what ends each with an error
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
@@ -470,7 +470,13 @@ class Scheduler:
         stop = self.host.start(awaitable, told)
         if not over:
             self._stops[told] = stop
-        return stop
+
+        def stop_once() -> None:
+            found = self._stops.pop(told, None)
+            if found is not None:
+                found()
+
+        return stop_once
 
     def close(self) -> None:
         """End all threads, all calls of the host, and whatever it waits for."""
