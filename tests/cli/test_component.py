@@ -111,3 +111,58 @@ def test_components_and_the_commands_for_modules(capfd: pytest.CaptureFixture[st
     assert (status, "unknown type 7" in said, "(2:" in said) == (1, True, True)
     status, _, said = run(capfd, "validate", "--features=-cm-map,cm-nothing", "user.wat")
     assert (status, "cm-nothing" in said) == (2, True)
+
+
+WAVES = """package a:b@1.0.0;
+interface forms {
+  record point { x: u8, y: option<string> }
+  variant shape { none, dot(point) }
+  turn: func(p: point) -> shape;
+  check: func(n: s8) -> result<s8, string>;
+}
+world w { export forms; export only: func(n: list<u8>) -> u32; }"""
+GUEST = """(module
+  (memory (export "memory") 1)
+  (data (i32.const 64) "no")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "only") (param i32 i32) (result i32) (local.get 1))
+  (func (export "a:b/forms@1.0.0#turn") (param i32 i32 i32 i32) (result i32)
+    (i32.store8 (i32.const 128) (i32.const 1))
+    (i32.store8 (i32.const 132) (local.get 0))
+    (i32.store8 (i32.const 136) (local.get 1))
+    (i32.store (i32.const 140) (local.get 2))
+    (i32.store (i32.const 144) (local.get 3))
+    (i32.const 128))
+  (func (export "a:b/forms@1.0.0#check") (param i32) (result i32)
+    (i32.store8 (i32.const 128) (i32.lt_s (local.get 0) (i32.const 0)))
+    (i32.store (i32.const 132) (select (i32.const 64) (local.get 0)
+      (i32.lt_s (local.get 0) (i32.const 0))))
+    (i32.store (i32.const 136) (i32.const 2))
+    (i32.const 128)))"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "out", "err"),
+    [
+        (("--invoke", 'turn({x: 1, y: some("☃")})'), 0, 'dot({x: 1, y: some("☃")})', ""),
+        (("--invoke", "forms.turn({x: 255})"), 0, "dot({x: 255})", ""),
+        (("--invoke", "a:b/forms.check(5)"), 0, "ok(5)", ""),
+        (("--invoke", "a:b/forms@1.0.0.check(-5)"), 1, 'err("no")', ""),
+        (("--invoke", "only([1, 2, 3])"), 0, "3", ""),
+        (("--invoke", "only(1)"), 2, "", "expected ["),
+        (("--invoke", "all()"), 2, "", "functions are a:b/forms@1.0.0.turn"),
+        (("--invoke", "check"), 2, "", "`check` takes n; 0 words are given"),
+    ],
+)
+def test_calls_in_wave(
+    words: tuple[str, ...], status: int, out: str, err: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("w.wit").write_text(WAVES)
+    Path("w.wat").write_text(GUEST)
+    assert run(capfd, "component", "embed", "w.wit", "w.wat", "-o", "core.wasm")[0] == 0
+    assert run(capfd, "component", "new", "core.wasm", "-o", "w.wasm")[0] == 0
+    found = run(capfd, "run", *words, "w.wasm")
+    assert (found[0], found[1].strip()) == (status, out)
+    assert err in found[2]
+    if "check(5)" in words[1]:
+        assert run(capfd, "run", "--invoke", "check", "w.wasm", "5")[:2] == (0, "ok(5)\n")

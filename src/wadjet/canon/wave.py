@@ -33,18 +33,18 @@ class PythonForms(Forms):
         return made(payload) if made.__match_args__ else made()
 
     def case(self, t: Defined, value: object) -> tuple[int, object]:
-        """By its class."""
-        index = self._classes.variant(t).index(type(value))
-        return index, getattr(value, "value", None)
+        """By the name of its class, whichever component's it is."""
+        names = [each.__name__ for each in self._classes.variant(t)]
+        return names.index(type(value).__name__), getattr(value, "value", None)
 
     def enum(self, t: Defined, case: int) -> object:
         """A member."""
         return self._classes.enum(t)[case]
 
     def label(self, t: Defined, value: object) -> int:
-        """By its place among the members."""
+        """By its name."""
         assert isinstance(value, PythonEnum), "a case of an enum is a member"
-        return self._classes.enum(t).index(value)
+        return [member.name for member in self._classes.enum(t)].index(value.name)
 
     def flags(self, t: Defined, bits: int) -> object:
         """An enum.Flag."""

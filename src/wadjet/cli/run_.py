@@ -30,7 +30,10 @@ OUT_OF_TIME: Final = 124
 def _options(parser: ArgumentParser) -> None:
     add_grants(parser)
     parser.add_argument(
-        "--invoke", metavar="NAME", help="call this export with the arguments, print its results"
+        "--invoke",
+        metavar="NAME",
+        help="call this export with the arguments, print its results; of a component also "
+        "'NAME(VALUE, …)', in WAVE",
     )
     add_tier(parser)
     parser.add_argument("--fuel", metavar="N", type=natural, help="stop after so much work")
