@@ -5,6 +5,7 @@ What Python gives is lowered into the guest's memory and handles, read out of it
 import, and the answer goes the same way back. So a test calls any function as a guest does.
 """
 
+import asyncio
 import re
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.corpora import corpora
 from tests.interfaces import ORDER
 from wadjet.api.component import Component
+from wadjet.api.component_instance import ComponentInstance
 from wadjet.canon.naming import snake
 from wadjet.component.abi import flatten_functype
 from wadjet.component.binary import encode as encode_component
@@ -27,6 +29,8 @@ from wadjet.core.features import DEFAULT
 from wadjet.core.text import parse
 from wadjet.core.types import I32, FuncType
 from wadjet.wasi import Wasi
+from wadjet.wasi.common.forms import ResultError
+from wadjet.wasi.common.forms import name as name_of
 from wadjet.wasi.world import World
 from wadjet.wit import model, resolve, select_world
 from wadjet.wit.model import Function, Interface, Resolve, Type
@@ -46,6 +50,13 @@ _HEAD = """(module
         (i32.lt_u (global.get $top) (i32.mul (memory.size) (i32.const 65536))))
       (drop (memory.grow (i32.const 64)))))
 """
+
+
+_DROP = "(call {0} (local.get {1}))"
+_DROP_ALL = """(block $done (loop $next (br_if $done (i32.eqz (local.get {2})))
+  (call {0} (i32.load (local.get {1})))
+  (local.set {1} (i32.add (local.get {1}) (i32.const 4)))
+  (local.set {2} (i32.sub (local.get {2}) (i32.const 1))) (br $next)))"""
 
 
 def _text(resolved: Resolve, t: Type | None) -> str:
@@ -69,8 +80,8 @@ def _text(resolved: Resolve, t: Type | None) -> str:
         case model.Tuple():
             return f"tuple<{', '.join(_text(resolved, each) for each in kind.types)}>"
         case model.Result():
-            if kind.ok is None and kind.err is None:
-                return "result"
+            if kind.err is None:
+                return "result" if kind.ok is None else f"result<{_text(resolved, kind.ok)}>"
             return f"result<{_text(resolved, kind.ok)}, {_text(resolved, kind.err)}>"
     raise AssertionError(f"WASI 0.2 has no {kind}")
 
@@ -101,8 +112,10 @@ def _wit(resolved: Resolve, wanted: list[tuple[str, Interface]]) -> str:
                 f"%{'this' if p.name == 'self' else p.name}: {_text(resolved, p.type)}"
                 for p in function.params
             )
-            result = f" -> {_text(resolved, function.result)}" if function.result is not None else ""
-            lines.append(f"  {_name(function)}: func({params}){result};")
+            result = (
+                f" -> {_text(resolved, function.result)}" if function.result is not None else ""
+            )
+            lines.append(f"  call-{_name(function)}: func({params}){result};")
         lines.append("}")
     lines.append("world guest {")
     for name, _ in wanted:
@@ -138,12 +151,16 @@ def _core(resolved: Resolve, wanted: list[tuple[str, Interface]]) -> str:
             for param, (_, t) in zip(function.params, ft.params):
                 flat = flatten_functype(type(ft)((("x", t),), None), I32, "lower").params
                 kind = _kind(resolved, param.type)
+                many = isinstance(kind, model.List)
+                if isinstance(kind, model.List):
+                    kind = _kind(resolved, kind.element)
                 if isinstance(kind, model.Borrow):
                     owner, resource = _resource(resolved, kind.resource)
                     drops[owner, resource] = None
-                    body.append(f"(call $'drop {owner} {resource}' (local.get {place}))")
+                    given_back = f"$'drop {owner} {resource}'"
+                    body.append((_DROP_ALL if many else _DROP).format(given_back, place, place + 1))
                 place += len(flat)
-            export = f"tests:through/{_label(name)}#{_name(function)}"
+            export = f"tests:through/{_label(name)}#call-{_name(function)}"
             functions.append(
                 f'(func (export "{export}") {_types(lifted)} (local $result i32) {" ".join(body)})'
             )
@@ -153,9 +170,11 @@ def _core(resolved: Resolve, wanted: list[tuple[str, Interface]]) -> str:
             f" (func $'drop {owner} {resource}' (param i32)))"
         )
     text = [*map(_quoted, imports), *map(_quoted, functions)]
-    return _HEAD.replace("(module", "(module " + "\n".join(text[: len(imports)]), 1) + "\n".join(
-        text[len(imports) :]
-    ) + ")"
+    return (
+        _HEAD.replace("(module", "(module " + "\n".join(text[: len(imports)]), 1)
+        + "\n".join(text[len(imports) :])
+        + ")"
+    )
 
 
 def _quoted(line: str) -> str:
@@ -200,32 +219,48 @@ def through(folder: Path) -> Component:
 
 
 class Guest:
-    """The guest with what it is granted: `guest("io/streams", "input-stream-read", stream, 4)`."""
+    """The guest with what it is granted: `guest("io/streams", "input-stream.read", stream, 4)`."""
 
     def __init__(self, **grants: Any) -> None:
         given = {"stdin": None, "stdout": None, "stderr": None} | grants
+        self._runner = asyncio.Runner()
         self._world = World(Wasi(**given))
         component = through(corpora("wasi-wit") / "wasi-0.2.12")
-        self._instance = component.instantiate(wasi=self._world, tier="interpreter")
+        self._instance = self._runner.run(self._made(component))
         self.called: set[str] = set()
+
+    async def _made(self, component: Component) -> ComponentInstance:
+        return component.instantiate(wasi=self._world, tier="interpreter", awaitable=True)
 
     def __call__(self, interface: str, function: str, *args: Any) -> Any:
         """Call a function through the guest. Raises ResultError with what it answers."""
-        self.called.add(f"{interface}#{function}")
-        label = f"tests:through/{interface.replace('/', '-')}"
-        return getattr(self._instance[label], snake(function))(*args)
+        name = function.replace(".", "-")
+        self.called.add(f"{interface} {name}")
+        exports = self._instance[f"tests:through/{interface.replace('/', '-')}"]
+        return self._runner.run(getattr(exports, snake(f"call-{name}"))(*args))
+
+    def refusal(self, interface: str, function: str, *args: Any) -> str:
+        """What a call is refused with: the name of the error code."""
+        with pytest.raises(ResultError) as caught:
+            self(interface, function, *args)
+        return name_of(caught.value.value)
+
+    def missing(self, interface: str) -> set[str]:
+        """The functions of an interface that were not called."""
+        exports = self._instance[f"tests:through/{interface.replace('/', '-')}"]
+        every = {name for name in exports.__dict__[""].names.values() if name.startswith("call-")}
+        done = {each.partition(" ")[2] for each in self.called if each.startswith(f"{interface} ")}
+        return every - {f"call-{name}" for name in done}
 
     def __enter__(self) -> "Guest":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self._instance.close()
+        self._runner.close()
         self._world.close()
-
-
-@pytest.fixture
-def guest() -> Guest:
-    """A guest that is granted nothing."""
-    return Guest()

@@ -103,6 +103,9 @@ class Endpoint(Handle):
             forget(self._system.fileno())
         self._system.close()
 
+    def __del__(self) -> None:
+        self._system.close()  # a guest may end without giving anything back
+
     def stat(self) -> Stat:
         """Of a socket only the type is known."""
         is_stream = self._system.type == socket.SOCK_STREAM

@@ -5,8 +5,7 @@ one descriptor: the loop knows one watcher for each, and this room shares it out
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
 from weakref import WeakKeyDictionary
 
 from wadjet.wasi.host.clocks import Clocks
@@ -77,12 +76,10 @@ async def first(waits: Iterable[Awaitable[object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until_ready(
-    attempt: Callable[[], Any], number: Callable[[], int], *, writing: bool
-) -> Any:
-    """What `attempt` returns, once it no longer says that it would block."""
-    while True:
-        try:
-            return attempt()
-        except BlockingIOError:
-            await ready(number(), writing=writing)
+def is_running() -> bool:
+    """Whether this is called from within an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

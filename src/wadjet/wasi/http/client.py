@@ -39,13 +39,11 @@ class Client:
 
     async def send(self, request: Request) -> Response:
         """Send a request; the response, whose body comes as it is asked for. Raises HttpError."""
-        scheme = request.scheme or "https"
-        if scheme not in _PORTS:
-            raise HttpError.of("HTTP-protocol-error")
-        if not request.authority:
-            raise HttpError.of("HTTP-request-URI-invalid")
-        host, port = split_authority(request.authority, scheme)
         try:
+            scheme = request.scheme or "https"
+            if scheme not in _PORTS:
+                raise HttpError.of("HTTP-protocol-error")
+            host, port = split_authority(request.authority or "", scheme)
             reader, writer = await _within(
                 request.connect_timeout, "connection-timeout", self._connect(host, port, scheme)
             )

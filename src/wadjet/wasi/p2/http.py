@@ -1,12 +1,13 @@
 """`wasi:http` 0.2: requests, responses and their bodies as resources."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, final
 
 from wadjet.base.errors import Error
 from wadjet.wasi.common.forms import Err, Ok, ResultError, Variant, case, is_ok
 from wadjet.wasi.http.resources import FieldsBase, Target, Timeouts, to_method, to_scheme
+from wadjet.wasi.host.waiting import is_running
 from wadjet.wasi.http.errors import HttpError, http_error, internal
 from wadjet.wasi.http.fields import (
     Entries, FieldError, FieldList, content_length, without_forbidden,
@@ -46,9 +47,9 @@ class BodyInput(InputStream):
     def _is_ready(self) -> bool:
         if self._left or self._over:
             return True
-        if self._task is None:
+        if self._task is None and is_running():
             self._task = asyncio.ensure_future(self._next())
-        return self._task.done()
+        return self._task is not None and self._task.done()
 
     async def _next(self) -> bytes | None:
         async for piece in self._pieces:
@@ -112,22 +113,31 @@ class IncomingBody:
 
 
 class _Future:
-    """Something to come, which can be got once."""
+    """Something to come, which can be got once. It is begun at once, or where no event loop runs
+    yet, when it is waited for."""
 
-    def __init__(self, work: Awaitable[object]) -> None:
-        self._task: Final = asyncio.ensure_future(work)
+    def __init__(self, work: Coroutine[Any, Any, object]) -> None:
+        self._work: Final = work
+        self._task: asyncio.Task[object] | None = None
         self._taken = False
+        if is_running():
+            self._task = asyncio.ensure_future(work)
 
     def subscribe(self) -> Pollable:
         """Ready when it is there."""
-        return When(self._task.done, self._wait)
+        return When(self._is_ready, self._wait)
+
+    def _is_ready(self) -> bool:
+        return self._task is not None and self._task.done()
 
     async def _wait(self) -> None:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work)
         await asyncio.wait([self._task])
 
     def get(self) -> object:
         """None if it is not there yet; else, once, the result; then an error."""
-        if not self._task.done():
+        if self._task is None or not self._task.done():
             return None
         if self._taken:
             return Err()
@@ -139,6 +149,9 @@ class _Future:
 
     def close(self) -> None:
         """The guest is done with it."""
+        if self._task is None:
+            self._work.close()
+            return
         self._task.cancel()
         if self._task.done() and not self._task.cancelled():
             self._task.exception()  # nobody will ask any more
@@ -234,10 +247,15 @@ class OutgoingBody:
         self._given = False
         self._trailers: Entries | None = None
         self._finished = False
-        self.body: Final = Body(self._output.pieces(), self._fields, length=length)
+        self.body: Final = Body(
+            self._output.pieces(), self._fields, length=length, close=self._refuse
+        )
 
     async def _fields(self) -> Entries | None:
         return self._trailers
+
+    async def _refuse(self) -> None:
+        self._output.end()
 
     def write(self) -> BodyOutput:
         """The stream. Once only."""
