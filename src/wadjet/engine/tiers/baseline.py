@@ -1,18 +1,19 @@
 """The baseline tier: each function through the compiler that takes no time, when first called."""
 
 from collections.abc import Sequence
-from typing import Final, final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, final
 
 from wadjet.base.errors import Error
 from wadjet.core.validate import ValidModule
-from wadjet.engine.baseline.frame import arguments
-from wadjet.engine.baseline.module import ARCH, Baseline
-from wadjet.engine.baseline.piece import Piece, Tail
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.llvm.compile import QUICK
 from wadjet.engine.runtime.loader import Linkable
 from wadjet.engine.tiers.compiled import CompiledCode
 from wadjet.engine.tiers.compiler import functions_object, runtime_object
+
+if TYPE_CHECKING:
+    from wadjet.engine.baseline.module import Baseline
 
 
 class PromptCode(CompiledCode):
@@ -27,11 +28,17 @@ class PromptCode(CompiledCode):
         source: bytes | str | None = None,
     ) -> None:
         super().__init__(valid, settings, source)
-        here = self.settings.arch == ARCH
-        #: None where it does not know the processor
-        self.compiler: Final = Baseline(valid, self.settings, runtime_object) if here else None
         #: functions that LLVM compiled at first
         self.beyond: Final[list[int]] = []
+
+    @cached_property
+    def compiler(self) -> "Baseline | None":
+        """The baseline compiler; None where it does not know the processor. It is loaded when
+        something must be compiled: a start from the cache needs none."""
+        from wadjet.engine.baseline.module import ARCH, Baseline
+
+        here = self.settings.arch == ARCH
+        return Baseline(self.valid, self.settings, runtime_object) if here else None
 
     def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
         """Compile the one function there is."""
@@ -40,6 +47,8 @@ class PromptCode(CompiledCode):
         if self.compiler is not None:
             compiled = self.compiler.compile(slot)
             if compiled is not None:
+                from wadjet.engine.baseline.piece import Piece
+
                 return Piece(compiled, index), QUICK
         self.beyond.append(index)
         return functions_object(self.valid, slots, self.settings, QUICK), QUICK
@@ -47,6 +56,9 @@ class PromptCode(CompiledCode):
     def build_tail(self, slot: int) -> bytes | Linkable:
         """A call, if that will do."""
         index = slot + self.layout.func_imports
+        from wadjet.engine.baseline.frame import arguments
+        from wadjet.engine.baseline.piece import Tail
+
         if self.compiler is None or arguments(self.compiler.func_type(index))[1]:
             return super().build_tail(slot)
         return Tail(index)
