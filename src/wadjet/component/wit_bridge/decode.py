@@ -150,7 +150,8 @@ class _Decoder:
             if main is not None and package != main:
                 raise Invalid("items of different packages in one")
             main = package
-        assert main is not None, "a package has exports"
+        if main is None:
+            raise Invalid("this is no package: it exports nothing")
         return main
 
     def _package_item(self, scope: Scope) -> PackageId:
