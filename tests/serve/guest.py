@@ -1,0 +1,91 @@
+"""A component of world `wasi:http/proxy` in the text format: what it does, the path's length says.
+
+/       answers "hello"                 /tr     traps
+/spin   computes for ever               /sleep  waits for ever, in `poll`
+"""
+
+from functools import cache
+
+from tests.corpora import corpora
+from tests.interfaces import ORDER
+from wadjet.api.component import Component
+from wadjet.component.binary import encode as encode_component
+from wadjet.component.build.metadata import embed
+from wadjet.component.build.new import new
+from wadjet.core.binary import encode
+from wadjet.core.features import DEFAULT
+from wadjet.core.text import parse
+from wadjet.wit import resolve, select_world
+
+_WORLD = """package tests:serve;
+world guest {
+  import wasi:http/types@0.2.12;
+  import wasi:io/streams@0.2.12;
+  import wasi:io/poll@0.2.12;
+  import wasi:clocks/monotonic-clock@0.2.12;
+  export wasi:http/incoming-handler@0.2.12;
+}"""
+
+_TEXT = """(module
+  (import "wasi:http/types@0.2.12" "[method]incoming-request.path-with-query"
+    (func $path (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]outgoing-response"
+    (func $response (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-response.body" (func $body (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-body.write" (func $write (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[static]outgoing-body.finish"
+    (func $finish (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[static]response-outparam.set"
+    (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]incoming-request" (func $drop (param i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
+    (func $put (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $close (param i32)))
+  (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration"
+    (func $after (param i64) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "hello")
+  (global $top (mut i32) (i32.const 1024))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (global.get $top)
+    (global.set $top (i32.add (global.get $top) (local.get 3))))
+  (func (export "wasi:http/incoming-handler@0.2.12#handle") (param $request i32) (param $out i32)
+    (local $length i32) (local $answer i32) (local $stream i32)
+    (global.set $top (i32.const 1024))
+    (call $path (local.get $request) (i32.const 256))
+    (local.set $length (i32.load (i32.const 264)))
+    (if (i32.eq (local.get $length) (i32.const 3)) (then unreachable))
+    (if (i32.eq (local.get $length) (i32.const 5)) (then (loop $for_ever (br $for_ever))))
+    (if (i32.eq (local.get $length) (i32.const 6))
+      (then (call $block (call $after (i64.const 1_000_000_000_000)))))
+    (call $drop (local.get $request))
+    (local.set $answer (call $response (call $fields)))
+    (call $body (local.get $answer) (i32.const 300))
+    (call $set (local.get $out) (i32.const 0) (local.get $answer)
+      (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+    (call $write (i32.load (i32.const 304)) (i32.const 320))
+    (local.set $stream (i32.load (i32.const 324)))
+    (call $put (local.get $stream) (i32.const 8) (i32.const 5) (i32.const 340))
+    (call $close (local.get $stream))
+    (call $finish (i32.load (i32.const 304)) (i32.const 0) (i32.const 0) (i32.const 360))))
+"""
+
+
+@cache
+def binary() -> bytes:
+    """The component as bytes."""
+    texts = {"guest.wit": _WORLD}
+    for name in ORDER:
+        for file in (corpora("wasi-wit") / "wasi-0.2.12" / name / "wit").glob("*.wit"):
+            texts[f"deps/{name}/{file.name}"] = file.read_text()
+    world = resolve(texts)
+    module = encode(parse(_TEXT, DEFAULT))
+    return encode_component(new(embed(module, world, select_world(world))))
+
+
+@cache
+def component() -> Component:
+    """The component, decoded once."""
+    return Component(binary())

@@ -1,0 +1,229 @@
+"""Serving HTTP components: what fails costs its own request; the server ends as it should."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Awaitable, Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wadjet
+from tests.serve.guest import binary, component
+from wadjet import asgi
+from wadjet.wasi import Wasi
+from wadjet.wasi.host.network import Network
+from wadjet.wasi.http.client import Client
+from wadjet.wasi.http.errors import HttpError
+from wadjet.wasi.http.message import Body, Request, Response, read_all
+from wadjet.wasi.service import Service, ServiceLimits
+from wadjet.wasi.serving import Server, Serving, listen
+
+SOURCE = Path(wadjet.__file__).parents[1]
+Talk = Callable[[str], Awaitable[tuple[int, bytes]]]
+
+
+def serving(talk: Callable[[Server, Talk], Awaitable[None]], **limits: Any) -> None:
+    """Serve the guest, talk to it, and see that nothing is left."""
+
+    async def main() -> None:
+        limit = ServiceLimits(**{"seconds": 1.0, "slice": 0.5, **limits})
+        server = Server(
+            lambda: Service(component(), Wasi(stdin=None), limit, tier="interpreter"),
+            Serving(grace=0.2),
+        )
+        main_socket, admin = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        ports = [each.getsockname()[1] for each in (main_socket, admin)]
+        await server.start([main_socket], [admin])
+        client = Client(Network.of(True))
+
+        async def ask(path: str) -> tuple[int, bytes]:
+            port = ports[1] if path in ("/healthz", "/metrics") else ports[0]
+            response = await client.send(Request("GET", "http", f"127.0.0.1:{port}", path))
+            return response.status, await read_all(response.body, 1 << 20)
+
+        try:
+            await talk(server, ask)
+        finally:
+            await server.stop()
+        assert len(asyncio.all_tasks()) == 1
+
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(main())
+        gc.collect()
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_answers_and_instances_are_used_again() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        for _ in range(5):
+            assert await ask("/") == (200, b"hello")
+        assert server.service.counters.instances_made == 1
+
+    serving(talk)
+
+
+def test_requests_at_the_same_time() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        found = await asyncio.gather(*(ask("/") for _ in range(20)))
+        assert found == [(200, b"hello")] * 20
+
+    serving(talk)
+
+
+def test_a_trap_costs_its_own_request() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        for _ in range(2):
+            assert (await ask("/tr"))[0] == 502
+            assert await ask("/") == (200, b"hello")
+        assert server.service.counters.traps == 2
+
+    serving(talk)
+
+
+@pytest.mark.parametrize("path", ["/spin", "/sleep"])
+def test_what_takes_too_long_costs_its_own_request(path: str) -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        late = asyncio.ensure_future(ask(path))
+        await asyncio.sleep(0.1)
+        assert await ask("/") == (200, b"hello")
+        assert (await late)[0] == 504
+        assert await ask("/") == (200, b"hello")
+        assert server.service.counters.timeouts == 1
+
+    serving(talk)
+
+
+def test_an_instance_serves_so_many_requests() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        for _ in range(4):
+            assert (await ask("/"))[0] == 200
+        assert server.service.counters.instances_made == 2
+
+    serving(talk, reuse=2)
+
+
+def test_health_metrics_and_reload() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        assert await ask("/healthz") == (200, b"ok\n")
+        await ask("/")
+        assert b"wadjet_requests_total 1" in (await ask("/metrics"))[1]
+        old = server.service
+        server.reload()
+        assert server.service is not old
+        assert await ask("/") == (200, b"hello")
+
+    serving(talk)
+
+
+def test_a_stop_waits_for_what_is_under_way_but_not_for_ever() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        late = asyncio.ensure_future(ask("/sleep"))
+        await asyncio.sleep(0.1)
+        await server.stop()
+        with pytest.raises(HttpError):
+            await late
+
+    serving(talk, seconds=30.0)
+
+
+def test_an_asgi_application() -> None:
+    async def main() -> None:
+        app = asgi.Component(component(), tier="interpreter")
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(event: Any) -> None:
+            sent.append(event)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "scheme": "http"}
+        await app(scope, receive, send)
+        await app.close()
+        assert sent[0]["status"] == 200
+        assert b"".join(event.get("body", b"") for event in sent) == b"hello"
+
+    asyncio.run(main())
+
+
+def test_a_module_is_no_http_component() -> None:
+    with pytest.raises(wadjet.Error, match="no HTTP component"):
+        Service(wadjet.Component.from_text("(component)"), Wasi())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_command(tmp_path: Path, workers: int) -> None:
+    file, log = tmp_path / "app.wasm", tmp_path / "log"
+    file.write_bytes(binary())
+    words = ["serve", "--addr", "127.0.0.1:0", "--workers", str(workers), "--access-log", str(log)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wadjet", *words, "--tier", "interpreter", str(file)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        address = process.stderr.readline().partition("http://")[2].strip()
+        for _ in range(3):
+            connection = HTTPConnection(address, timeout=30)
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            assert (response.status, response.read()) == (200, b"hello")
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert log.read_text().count('"GET /" 200 5') == 3
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_bodies_flow_without_piling_up() -> None:
+    """A client that reads slowly holds the writer back."""
+    most = 0
+
+    async def main() -> None:
+        from wadjet.wasi.http.server import Connections, ServerOptions
+
+        ahead = 0
+        piece = bytes(1 << 16)
+
+        async def pieces() -> Any:
+            nonlocal ahead, most
+            for _ in range(256):
+                ahead += 1
+                most = max(most, ahead)
+                yield piece
+
+        async def handler(request: Request) -> Response:
+            return Response(200, [], Body(pieces()))
+
+        connections = Connections(handler, ServerOptions())
+        server = await asyncio.get_running_loop().create_server(connections.make, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        response = await Client(Network.of(True)).send(
+            Request("GET", "http", f"127.0.0.1:{port}", "/")
+        )
+        total = 0
+        async for each in response.body:
+            total += len(each)
+            ahead -= len(each) / len(piece)
+            await asyncio.sleep(0)
+        assert total == 256 * len(piece)
+        await connections.drain(1)
+        server.close()
+
+    asyncio.run(main())
+    assert most < 200, "the writer did not wait for the reader"
