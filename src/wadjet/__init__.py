@@ -1,10 +1,13 @@
-"""WebAssembly for Python: decode, validate, compile and run modules.
+"""WebAssembly for Python: decode, validate, compile and run modules and components.
 
     import wadjet
 
     module = wadjet.Module.from_file("k.wasm")
     instance = wadjet.Instance(module, {"env": {"log": print}})
     instance.exports.add(1, 2)
+
+    component = wadjet.Component.from_file("greet.wasm")
+    component.instantiate({"log": print}).greet.hello("world")
 
     result = wadjet.run("app.wasm", ["-v"], stdin=b"…", dirs={"/data": "data"})
     result.returncode, result.stdout

@@ -455,3 +455,42 @@ def test_modules_and_components_are_imports() -> None:
     assert taker.instantiate({"c": giver}).g() == 8
     with pytest.raises(wadjet.Unlinkable):
         taker.instantiate({"c": 3})
+
+
+def test_an_import_that_is_exported_again_is_what_was_given() -> None:
+    text = '(component (import "log" (func $f (param "x" u32))) (export "again" (func $f)))'
+    instance = wadjet.Component.from_text(text).instantiate({"log": print})
+    assert instance.again is print
+    assert print.__name__ == "print"
+
+
+def test_a_resource_has_its_methods_wherever_it_is_named() -> None:
+    instance = wadjet.Component.from_text("""
+        (component
+          (type $r' (resource (rep i32)))
+          (core func $new (canon resource.new $r'))
+          (core module $m (func (export "size") (param i32) (result i32) (local.get 0)))
+          (core instance $i (instantiate $m))
+          (component $uses
+            (import "thing" (type $r (sub resource)))
+            (export "thing" (type $r)))
+          (component $defines
+            (import "thing" (type $r (sub resource)))
+            (import "make" (func $make (param "size" u32) (result (own $r))))
+            (import "size" (func $size (param "self" (borrow $r)) (result u32)))
+            (export $e "thing" (type $r))
+            (export "[constructor]thing" (func $make)
+              (func (param "size" u32) (result (own $e))))
+            (export "[method]thing.size" (func $size)
+              (func (param "self" (borrow $e)) (result u32))))
+          (func $make (param "size" u32) (result (own $r')) (canon lift (core func $new)))
+          (func $size (param "self" (borrow $r')) (result u32)
+            (canon lift (core func $i "size")))
+          (instance $uses (instantiate $uses (with "thing" (type $r'))))
+          (instance $defines (instantiate $defines
+            (with "thing" (type $r')) (with "make" (func $make)) (with "size" (func $size))))
+          (export "a:b/uses" (instance $uses))
+          (export "a:b/defines" (instance $defines)))
+    """).instantiate()
+    assert instance.uses.Thing is instance.defines.Thing
+    assert instance.uses.Thing(7).size() == 7

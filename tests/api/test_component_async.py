@@ -120,6 +120,16 @@ def test_exceptions_of_coroutines(component: wadjet.Component) -> None:
         run(component.instantiate({"sleep": sleep}).nap(1))
 
 
+def test_what_is_waited_for_may_be_cancelled(component: wadjet.Component) -> None:
+    async def sleep(ms: int) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    with pytest.raises(wadjet.Error, match="was cancelled"):
+        run(component.instantiate({"sleep": sleep}).nap(1))
+
+
 # --- cancellation ---------------------------------------------------------------------------------
 
 

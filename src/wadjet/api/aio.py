@@ -8,6 +8,7 @@ of its own, which runs for as long as somebody waits.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from inspect import signature
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
@@ -70,7 +71,10 @@ class AsyncHost(Host):
         try:
             value = await awaitable
         except asyncio.CancelledError:
-            raise
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            done(None, Error("what a guest waits for was cancelled"))
         except Exception as error:  # noqa: BLE001 - the guest's call ends with it
             done(None, error)
         else:
@@ -126,7 +130,7 @@ class AsyncHost(Host):
         """Stop all that waits."""
         for task in list(self._waiting):
             task.cancel()
-        if self._own is not None and not self._own.is_closed():
+        if self._own is not None and not self._own.is_closed() and _running() is None:
             mine = [task for task in self._waiting if task.get_loop() is self._own]
             if mine:
                 self._own.run_until_complete(asyncio.wait(mine))
@@ -139,7 +143,7 @@ class AsyncHost(Host):
 
         async def call(*args: Any, **named: Any) -> Any:
             if named:
-                args = call.__signature__.bind(*args, **named).args  # type: ignore[attr-defined]  # set by who names it
+                args = signature(call).bind(*args, **named).args
             ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
             def done(value: Any, error: BaseException | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from wadjet.api.component_host import LazyHost
 from wadjet.api.component_types import Spelling, split_role
 from wadjet.canon.classes import Classes
+from wadjet.canon.functions import HostFunction
 from wadjet.canon.naming import interface_names, matches, member, pascal, snake
 from wadjet.canon.resources import Resource, ResourceHandle, RuntimeResource
 from wadjet.canon.root import Func, Instance, instantiate
@@ -26,7 +27,7 @@ _ROLES: Final = ("[constructor]", "[method]", "[static]")
 class _Context:
     """What all interfaces of one instance share."""
 
-    __slots__ = ("classes", "host", "manner", "resources", "spelling")
+    __slots__ = ("classes", "homes", "host", "manner", "resources", "spelling")
 
     def __init__(
         self, spelling: Spelling, classes: Classes, host: LazyHost, manner: "Manner"
@@ -36,6 +37,8 @@ class _Context:
         self.host: Final = host
         self.manner: Final = manner
         self.resources: Final[dict[RuntimeResource, type]] = {}
+        #: the interface that a guest's resource belongs to, and its name there
+        self.homes: Final[dict[RuntimeResource, tuple[_Members, str]]] = {}
 
 
 class Interface:
@@ -190,8 +193,9 @@ class _Members:
         if not isinstance(found, RuntimeResource):
             return found
         if found not in context.resources:
+            home, label = context.homes.get(found, (self, name))
             # a resource of the host's may be any object
-            context.resources[found] = object if found.impl is None else self._resource(name)
+            context.resources[found] = object if found.impl is None else home.resource(label)
         return context.resources[found]
 
     def adopt(self) -> None:
@@ -200,8 +204,15 @@ class _Members:
             found = self._instance.exports.get(name)
             if isinstance(extern, InstanceShape) and isinstance(found, Instance):
                 _Members(self._context, name, extern.exports, found).adopt()
-            elif isinstance(found, RuntimeResource) and found.factory is Resource:
-                found.factory = self._factory(name)
+            elif isinstance(found, RuntimeResource):
+                homes = self._context.homes
+                if found.factory is Resource or (found in homes and self._has_members(name)):
+                    homes[found] = self, name
+                    found.factory = self._factory(name)
+
+    def _has_members(self, resource: str) -> bool:
+        """Whether functions of a resource are here: other interfaces may only name it."""
+        return any(split_role(name)[1] == resource for name in self._exports)
 
     def _factory(self, name: str) -> Callable[[RuntimeResource, ResourceHandle], Resource]:
         """Makes the objects of a resource's class, which is made when the first comes."""
@@ -213,7 +224,7 @@ class _Members:
 
         return factory
 
-    def _resource(self, name: str) -> type[Resource]:
+    def resource(self, name: str) -> type[Resource]:
         """The class of a resource that the guest defines, with its methods."""
         context = self._context
         given = context.classes.given("exports", self._name, pascal(name))
@@ -281,6 +292,8 @@ def _function(context: _Context, func: Func, t: FuncType, name: str) -> Any:
     signature and a text."""
     manner = context.manner
     call: Any
+    if isinstance(func.lifted, HostFunction):  # an import that is exported again
+        return func.lifted.callable
     if t.is_async or manner.awaitable:
         call = context.host.real.coroutine(func, manner.results)
     else:
