@@ -225,6 +225,7 @@ TEXT = """
   (func $half (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5)))
   (func $third (param f64) (result f64) (f64.div (local.get 0) (f64.const 3)))
   (func $choose (param i32) (result i32)
+    (loop)  ;; so it is not inlined
     (block (block (block (block (block
       (br_table 0 1 2 3 4 (local.get 0)))
       (return (i32.const 10))) (return (i32.const 21))) (return (i32.const 32)))

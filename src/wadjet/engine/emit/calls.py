@@ -76,6 +76,9 @@ def target(e: FunctionEmitter, index: int, tail: bool = False) -> tuple[str, str
         func = e.fixed("ptr", "%ctx", layout("imports", index))
         code = e.word("ptr", func, VM_FUNC["tail" if tail else "code"])
         return code, e.fixed("ptr", func, VM_FUNC["context"])
+    copy = e.unit.copies.get((*e.chain, index))
+    if copy is not None and not tail:
+        return copy, "%ctx"
     if index == e.index and tail:
         return f"@t{index}", "%ctx"
     if index in e.unit.members and not tail:

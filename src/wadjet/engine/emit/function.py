@@ -86,16 +86,16 @@ class Unit:
 
     def __init__(
         self, valid: ValidModule, settings: Settings, wanted: frozenset[int],
-        copies: frozenset[int],
+        copies: dict[tuple[int, ...], str],
     ) -> None:  # fmt: skip
         self.valid = valid
         self.module = valid.module
         self.settings = settings
         self.layout = ContextLayout(valid.module)
         #: functions defined in this LLVM module, which may call each other directly
-        self.members = wanted | copies
-        #: those that others will call; the rest are copies, to be inlined
-        self.wanted = wanted
+        self.members = wanted
+        #: what copies to inline are called: by the functions on the way to them
+        self.copies = copies
         self.declared: dict[str, str] = {}
         self.func_types = valid.func_types
         self.memories = valid.module.memory_types()
@@ -108,8 +108,11 @@ class Unit:
     def _may_fault(self) -> bool:
         """Whether a function in here accesses a memory."""
         first = self.layout.func_imports
-        bodies = [self.module.codes[index - first].body for index in self.members]
+        bodies = [self.module.codes[index - first].body for index in self._bodies()]
         return any(not _ACCESSES.isdisjoint(body.ops) for body in bodies)
+
+    def _bodies(self) -> set[int]:
+        return {*self.members, *(chain[-1] for chain in self.copies)}
 
     def declare(self, symbol: str, text: str) -> str:
         """Make sure `symbol` is declared once; returns it."""
@@ -121,9 +124,11 @@ class Unit:
 class FunctionEmitter:
     """The state of one function under construction, and the vocabulary of the special emitters."""
 
-    def __init__(self, unit: Unit, index: int) -> None:
+    def __init__(self, unit: Unit, index: int, chain: tuple[int, ...] = ()) -> None:
         self.unit = unit
         self.index = index
+        #: if this is a copy: the functions on the way to it
+        self.chain = chain
         valid = unit.valid
         defined = index - unit.layout.func_imports
         self.code = valid.module.codes[defined]
@@ -132,7 +137,6 @@ class FunctionEmitter:
         #: whether it makes tail calls: then its body is `@t…` in the tailcc convention, with an
         #: ordinary `@f…` in front of it
         self.tail = not TAIL_CALLS.isdisjoint(self.code.body.ops)
-        self.linkage = "hidden" if index in unit.wanted else "internal"
         self.lines: list[str] = []
         self.stack: list[str] = []
         self.block: str | None = "body"
@@ -357,7 +361,10 @@ class FunctionEmitter:
         params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
         result = result_type(self.type.results)
         name = f"tailcc {result} @t{self.index}" if self.tail else f"{result} @f{self.index}"
-        head = f"define {self.linkage} {name}({', '.join(params)}) #0 {{"
+        head = f"define hidden {name}({', '.join(params)}) #0 {{"
+        if self.chain:
+            name = f"{result} {self.unit.copies[self.chain]}"
+            head = f"define internal {name}({', '.join(params)}) alwaysinline #0 {{"
         buffers = [f"%cells{n} = alloca [{CELL * n} x i8], align 16" for n in sorted(self.cells)]
         buffers += [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(self.buffers)]
         check = self._stack_check()
@@ -373,7 +380,7 @@ class FunctionEmitter:
         lines = [head, "entry:", *buffers, *cells, *self.hoisted.values(), *check]
         lines += ["body:", *self.lines, *traps, "}"]
         if self.tail:
-            lines.append(forward(self.linkage, self.index, self.type, to_tail=False))
+            lines.append(forward(self.index, self.type, to_tail=False))
         return "\n".join(lines)
 
     def _cells(self) -> list[str]:
@@ -386,7 +393,7 @@ class FunctionEmitter:
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
         leaf = not self.calls and len(self.local_types) + self.facts.height < SMALL_FRAME
-        if leaf or self.unit.settings.raw:
+        if leaf or self.chain or self.unit.settings.raw:
             return ["br label %body"]
         self.unit.declare("llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)")
         store = self.hoist("store", "%ctx", VM_CONTEXT["store"])
@@ -400,7 +407,7 @@ class FunctionEmitter:
         ]
 
 
-def forward(linkage: str, index: int, type_: FuncType, to_tail: bool) -> str:
+def forward(index: int, type_: FuncType, to_tail: bool) -> str:
     """A function that does nothing but call itself in the other convention: `@t…` calling the
     function's slot, or `@f…` calling `@t…`."""
     typed = [f"{llvm_type(t)} %p{i}" for i, t in enumerate(type_.params)]
@@ -414,7 +421,7 @@ def forward(linkage: str, index: int, type_: FuncType, to_tail: bool) -> str:
         lines.append("%code = load ptr, ptr @slot, align 8")
     call = f"notail call {callee}({params})"
     lines += [call, "ret void"] if result == "void" else [f"%r = {call}", f"ret {result} %r"]
-    return "\n".join([f"define {linkage} {head}({params}) #0 {{", *lines, "}"])
+    return "\n".join([f"define hidden {head}({params}) #0 {{", *lines, "}"])
 
 
 #: A leaf with fewer locals and operands than this cannot use a noticeable piece of stack.

@@ -46,7 +46,7 @@ def emit_row(
     """The row for the instruction at `place`: a function's index, and where it is in its body.
     `stride` bytes lie between two operands. `how` emits something else than all of it."""
     index, i = place
-    e = FunctionEmitter(Unit(valid, settings, frozenset((index,)), frozenset()), index)
+    e = FunctionEmitter(Unit(valid, settings, frozenset((index,)), {}), index)
     before, after, labels = effect
     names = [f"%o{k}" for k in range(len(before))]
     e.stack = names[:]

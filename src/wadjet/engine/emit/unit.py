@@ -1,6 +1,6 @@
 """The public function of arrow 3a: some functions of a valid module → one LLVM module's text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -18,6 +18,7 @@ from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
 from wadjet.engine.emit.floats import CAREFUL
 from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
+from wadjet.engine.emit.inlining import Chain, Places, symbols
 from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
@@ -52,7 +53,7 @@ def ways(settings: Settings) -> "tuple[list[Emit | None], dict[int, Template]]":
 #: loops that are not worth unrolling.
 TRAILER: Final = """
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" }
-attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
+attributes #1 = { nounwind noreturn cold nomerge "frame-pointer"="all" }
 !0 = !{}
 !1 = !{!"wadjet"}
 !2 = !{!"guest", !1}
@@ -71,23 +72,29 @@ attributes #1 = { nounwind noreturn cold "frame-pointer"="all" }
 
 
 def emit(
-    valid: ValidModule, indices: Iterable[int], settings: Settings, copies: Iterable[int] = ()
+    valid: ValidModule, indices: Iterable[int], settings: Settings, chains: Sequence[Chain] = ()
 ) -> str:
     """LLVM text that defines `@f<index>` for each of these (defined) functions, and `@t<index>`,
     the entry for tail calls, for those that make tail calls themselves.
 
-    `copies` are functions that may be inlined into them. Undefined symbols in the text: `@slots`
-    and `@tails` (the entries of every defined function of the module, in order), `@wj_trap`,
+    `chains` are callees to inline (see `inlining`). Undefined symbols in the text: `@slots` and
+    `@tails` (the entries of every defined function of the module, in order), `@wj_trap`,
     `@wj_libcall`; nothing else, and no absolute address.
     """
-    unit = Unit(valid, settings, frozenset(indices), frozenset(copies))
+    unit = Unit(valid, settings, frozenset(indices), symbols(chains))
     how = ways(settings)
     bodies = [FunctionEmitter(unit, index).run(*how) for index in sorted(unit.members)]
-    return "\n".join([*unit.declared.values(), *bodies, TRAILER])
+    if not chains:
+        return "\n".join([*unit.declared.values(), *bodies, TRAILER])
+    places = Places(chains)
+    texts = [places.mark(body, ()) for body in bodies]
+    for chain in chains:
+        texts.append(places.mark(FunctionEmitter(unit, chain[-1], chain).run(*how), chain))
+    return "\n".join([*unit.declared.values(), *texts, TRAILER, places.metadata()])
 
 
 def emit_tail(valid: ValidModule, index: int) -> str:
     """LLVM text that defines `@t<index>`, the tail-call entry of a function that makes no tail
     calls itself: it calls what stands in `@slot`."""
-    text = forward("hidden", index, func_type(valid, index), to_tail=True)
+    text = forward(index, func_type(valid, index), to_tail=True)
     return "\n".join(["@slot = external hidden global ptr", text, TRAILER])

@@ -44,8 +44,8 @@ _MACHINES: Final = {"x86_64": X86_64, "aarch64": AARCH64}
 
 class Placed(NamedTuple):
     """A function in an image: its index (imports count), whether this is its entry for tail calls,
-    whether others may use it (a copy to be inlined is for nobody), its level, where it begins (an
-    offset in the image) and its size."""
+    whether others may use it (what was inlined into the function before it is for nobody), its
+    level, where it begins (an offset in the image) and its size."""
 
     function: int
     tail: bool
@@ -157,7 +157,7 @@ class Image(Surroundings):
         symbols, movable = loaded.link(view, self.address + start, self)
         self.movable = self.movable and movable
         found = [self._placed(s, level) for s in symbols if _is_function(s.name)]
-        found.sort(key=lambda each: each.start)
+        found.sort(key=lambda each: (each.start, not each.is_global, -each.size))
         self._add(found)
         self.end = start + loaded.size
         return found
@@ -174,14 +174,18 @@ class Image(Surroundings):
         """The machine code of a function."""
         return bytes(self._view[function.start : function.start + function.size])
 
-    def function_at(self, pc: int) -> int | None:
-        """The index of the function that an address is in."""
+    def functions_at(self, pc: int) -> list[int]:
+        """The indices of the functions that an address is in, those inlined into others first;
+        empty if it is in none."""
         offset = pc - self.address
-        k = bisect_right(self._starts, offset) - 1
-        if k < 0:
-            return None
-        found = self.functions[k]
-        return found.function if offset < found.start + found.size else None
+        found = []
+        for k in range(bisect_right(self._starts, offset) - 1, -1, -1):
+            each = self.functions[k]
+            if offset < each.start + each.size:
+                found.append(each.function)
+            if each.is_global:
+                break
+        return found
 
     # --- keeping it --------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, final
 
 from wadjet.base.errors import EngineBug
 from wadjet.engine.runtime.arena import Arena, Block
+from wadjet.engine.runtime.lines import NAME, Inlined, read_lines
 
 #: symbol → address
 Resolver = Callable[[str], int]
@@ -51,6 +52,7 @@ class Symbol(NamedTuple):
 
 
 class _Section(NamedTuple):
+    name: int  # where it is in the table of names
     type: int
     exists: bool  # at run time
     offset: int
@@ -128,9 +130,9 @@ class Object(Linkable):
         self._places: Final[list[int]] = []
         self.size = 0
         for fields in _SECTION.iter_unpack(image[start:end]):
-            _, type_, flags, _, offset, size, link, info, align, _ = fields
+            name, type_, flags, _, offset, size, link, info, align, _ = fields
             exists = flags & _SHF_ALLOC != 0 and type_ in (_SHT_PROGBITS, _SHT_NOBITS)
-            section = _Section(type_, exists, offset, size, link, info, max(align, 1))
+            section = _Section(name, type_, exists, offset, size, link, info, max(align, 1))
             self._sections.append(section)
             self._places.append(self._lay_out(section) if exists else 0)
         self._symbols: Final = self._read_symbols()
@@ -174,7 +176,30 @@ class Object(Linkable):
             for name, section, value, size, binding in self._symbols
             if name and 0 < section < len(self._sections)
         ]
+        for section, start, size, functions in self._inlined():
+            place = base + self._places[section] + start
+            symbols += [Symbol(f"f{index}", place, size, False) for index in functions]
         return symbols, linker.movable
+
+    def _inlined(self) -> list[Inlined]:
+        """What of the code was inlined, and from where."""
+        names = self._sections[int.from_bytes(self._image[62:64], "little")].offset
+        for k, s in enumerate(self._sections):
+            name = names + s.name
+            if self._image[name : name + len(NAME) + 1] == NAME.encode() + b"\0":
+                return read_lines(self._image[s.offset : s.offset + s.size], self._goals(k))
+        return []
+
+    def _goals(self, section: int) -> dict[int, tuple[int, int]]:
+        """What the relocated words of a section refer to: offset → (section, offset in it)."""
+        goals = {}
+        for s in self._sections:
+            if s.type == _SHT_RELA and s.info == section:
+                data = self._image[s.offset : s.offset + s.size]
+                for offset, info, addend in _RELA.iter_unpack(data):
+                    _, target, value, _, _ = self._symbols[info >> 32]
+                    goals[offset] = target, value + addend
+        return goals
 
     def _relocate(self, rela: _Section, linker: "_Linker") -> None:
         target, symbols, places = self._places[rela.info], self._symbols, self._places

@@ -20,7 +20,8 @@ from wadjet.engine.contract.layout import (
 )  # fmt: skip
 from wadjet.engine.contract.libcalls import LIBCALLS
 from wadjet.engine.contract.machine import (
-    ACTIVATION_FRAMES, ACTIVATION_SIZE, GENERATIONS, VM_ACTIVATION, VM_RUNTIME, VM_THREAD, Platform,
+    ACTIVATION_FRAMES, ACTIVATION_SIZE, GENERATIONS, MAX_FRAMES, VM_ACTIVATION, VM_RUNTIME,
+    VM_THREAD, Platform,
 )  # fmt: skip
 from wadjet.engine.contract.traps import CODES, TrapCode, failure
 from wadjet.engine.gc.holders import all_held
@@ -220,8 +221,9 @@ class Machine:
             self._images[image.address] = image
             return image
 
-    def function_at(self, pc: int) -> "tuple[NativeCode, int] | None":
-        """The module and the index of the guest function that this program counter is in."""
+    def functions_at(self, pc: int) -> "tuple[NativeCode, list[int]] | None":
+        """The module and the indices of the guest functions that this program counter is in, those
+        inlined into others first."""
         with self.lock:
             for k in range(bisect_right(self._bases, pc) - 1, -1, -1):
                 image = self._images.get(self._bases[k])
@@ -229,23 +231,22 @@ class Machine:
                     break
             else:
                 return None
-            code, index = image.owner(), image.function_at(pc)
-        return None if code is None or index is None else (code, index)
+            code, indices = image.owner(), image.functions_at(pc)
+        return (code, indices) if code is not None and indices else None
 
     def _on_sample(self, pc: int) -> None:
-        found = self.function_at(pc)
+        found = self.functions_at(pc)
         if found is not None:
-            code, index = found
-            code.heat(index)
+            code, indices = found
+            code.heat(indices[-1])
 
-    def frame_at(self, pc: int) -> Frame | None:
-        """The same as a line of a backtrace."""
-        found = self.function_at(pc)
+    def frames_at(self, pc: int) -> list[Frame]:
+        """The same as lines of a backtrace."""
+        found = self.functions_at(pc)
         if found is None:
-            return None
-        code, index = found
-        names = code.valid.module.names
-        return Frame(names.module, index, names.funcs.get(index))
+            return []
+        names = found[0].valid.module.names
+        return [Frame(names.module, index, names.funcs.get(index)) for index in found[1]]
 
     # --- the heap ----------------------------------------------------------------------------
 
@@ -312,8 +313,8 @@ class Machine:
     def _frames(self, activation: int) -> list[Frame]:
         count = VM_ACTIVATION.read(activation, "frame_count")
         start = activation + ACTIVATION_FRAMES
-        found = [self.frame_at(load64(start + 8 * k)) for k in range(count)]
-        return [frame for frame in found if frame is not None]
+        found = [f for k in range(count) for f in self.frames_at(load64(start + 8 * k))]
+        return found[:MAX_FRAMES]
 
     def instance_of(self, context: int) -> "Instance":
         """The instance with this VMContext."""
@@ -332,7 +333,7 @@ class Machine:
     def _on_raised(self, host: int, pc: int, exception: int) -> int:
         """A host function raised a WasmException: let the guest that called it have it, if its code
         looks for exceptions. (Who is called by Python directly does.)"""
-        found = self.function_at(pc)
+        found = self.functions_at(pc)
         error: WasmException = ctypes.cast(exception, ctypes.py_object).value
         tag = error.tag
         if (found is not None and not found[0].settings.exceptions) or not isinstance(tag, Tag):

@@ -56,11 +56,16 @@ def functions_object(
 ) -> bytes:
     """The object of some functions of a module. Malformed or Invalid where a body that was left for
     later is."""
+    from wadjet.engine.emit.inlining import plan
     from wadjet.engine.emit.unit import emit
 
     first = len(valid.func_types) - len(valid.module.funcs)
     indices = [first + slot for slot in slots]
-    text = emit(valid, indices, replace(settings, quick=level == QUICK, versions=level == FULL))
+    settings = replace(settings, quick=level == QUICK, versions=level == FULL)
+    chains = plan(valid, indices[0]) if level == FULL and len(indices) == 1 else []
+    text = emit(valid, indices, settings, chains)
+    for chain in chains:
+        valid.forget(chain[-1] - first)
     return compile_text(text, target(), level)
 
 

@@ -1,0 +1,141 @@
+"""Which callees are compiled once more inside of their callers, and how backtraces still show them.
+
+A copy of a function belongs to a chain of calls: it is inlined wherever the last function of the
+chain is called by the one before it, down from a function that others can call. Every instruction
+carries its chain as a place in debug information, whose line table says in the end which machine
+code came from where: the names of "files" in it are the chains, outermost callee first. (A load
+that LLVM makes part of another instruction goes by that one's place.)
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, cast, final
+
+from wadjet.base.errors import Invalid, Malformed
+from wadjet.core.opcodes import Op
+from wadjet.core.validate.module import ValidModule
+from wadjet.engine.emit.function import TAIL_CALLS
+
+#: Functions on the way from one that others can call to a copy.
+Chain = tuple[int, ...]
+
+#: Instructions of a copy: anywhere, and where calls are many, that is in loops and recursions.
+_SMALL: Final = 24
+_LARGE: Final = 220
+#: Instructions of all copies in a function, and how deep they may be in each other.
+_ALL: Final = 400
+_DEPTH: Final = 3
+#: What has more bytes than this for each instruction is not looked at.
+_BYTES: Final = 4
+_NEVER: Final = TAIL_CALLS | {Op.LOOP}
+
+
+class _Site(NamedTuple):
+    """The calls of one function in another: how many, whether they are likely to be many."""
+
+    callee: int
+    times: int
+    hot: bool
+
+
+def plan(valid: ValidModule, index: int) -> list[Chain]:
+    """The copies that are worth their while in a function, callers before callees."""
+    found: list[Chain] = []
+    room = _ALL
+    waiting: list[tuple[Chain, bool]] = [((), False)]
+    while waiting:
+        chain, hot = waiting.pop(0)
+        for site in _sites(valid, chain[-1] if chain else index, hot):
+            if site.callee == index or site.callee in chain:
+                continue
+            most = min(_LARGE if site.hot else _SMALL, room)
+            cost = _size(valid, site.callee, most) * site.times
+            if cost and cost <= room:
+                room -= cost
+                found.append((*chain, site.callee))
+                if len(chain) + 1 < _DEPTH:
+                    waiting.append((found[-1], site.hot))
+    return found
+
+
+def _sites(valid: ValidModule, index: int, hot: bool) -> list[_Site]:
+    """The direct calls in a function, of functions of the module."""
+    first = len(valid.func_types) - len(valid.module.funcs)
+    body, facts = valid.module.codes[index - first].body, valid.facts(index - first)
+    counts: Counter[int] = Counter()
+    many: set[int] = set()
+    loops = [(start, facts.ends[start]) for start in facts.assigned if start in facts.ends]
+    if Op.CALL in body.ops:
+        for i, op in enumerate(body.ops):
+            if op == Op.CALL:
+                callee = cast(int, body.imms[i])
+                counts[callee] += 1
+                if any(start < i < end for start, end in loops):
+                    many.add(callee)
+    hot = hot or index in counts
+    return [_Site(f, n, hot or f in many) for f, n in counts.items() if f >= first]
+
+
+def _size(valid: ValidModule, index: int, most: int) -> int:
+    """Instructions of a function that can be copied; 0 if it is too large or cannot."""
+    slot = index - len(valid.func_types) + len(valid.module.funcs)
+    code = valid.module.codes[slot]
+    if code.size > _BYTES * most:
+        return 0
+    try:
+        valid.facts(slot)
+    except (Invalid, Malformed):
+        return 0  # whoever calls it will be told
+    ops = code.body.ops
+    return len(ops) if len(ops) <= most and _NEVER.isdisjoint(ops) else 0
+
+
+@final
+class Places:
+    """Debug information that says which chain an instruction belongs to."""
+
+    def __init__(self, chains: Sequence[Chain]) -> None:
+        self._numbers = {chain: 40 + 3 * k for k, chain in enumerate([(), *chains])}
+
+    def mark(self, text: str, chain: Chain) -> str:
+        """A function with the place of each of its instructions."""
+        function = self._numbers[chain]
+        here = f", !dbg !{function + 2}"
+        lines = []
+        for line in text.split("\n"):
+            if line.startswith("define "):
+                line = f"{line[:-1]}!dbg !{function + 1} {{"
+            elif line and line != "}" and not _LABEL.fullmatch(line):
+                line += here
+            lines.append(line)
+        return "\n".join(lines)
+
+    def metadata(self) -> str:
+        """What the places refer to."""
+        rows = [_UNIT]
+        for chain, k in self._numbers.items():
+            name = " ".join(map(str, chain))
+            rows.append(f'!{k} = !DIFile(filename: "{name or "-"}", directory: "")')
+            rows.append(
+                f'!{k + 1} = distinct !DISubprogram(name: "-", scope: !{k}, file: !{k}, line: 1, '
+                "type: !33, unit: !30, spFlags: DISPFlagDefinition)"
+            )
+            rows.append(f"!{k + 2} = !DILocation(line: 1, scope: !{k + 1})")
+        return "\n".join(rows)
+
+
+_LABEL: Final = re.compile(r"[\w.]+:")
+_UNIT: Final = """
+!llvm.dbg.cu = !{!30}
+!llvm.module.flags = !{!31, !32}
+!30 = distinct !DICompileUnit(language: DW_LANG_C99, file: !40, emissionKind: LineTablesOnly)
+!31 = !{i32 2, !"Debug Info Version", i32 3}
+!32 = !{i32 2, !"Dwarf Version", i32 4}
+!33 = !DISubroutineType(types: !0)
+"""
+
+
+def symbols(chains: Iterable[Chain]) -> dict[Chain, str]:
+    """What the copies are called."""
+    return {chain: f"@c{k}" for k, chain in enumerate(chains)}
