@@ -34,7 +34,7 @@ def agree(text: str, *args: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, expected",
+    ("text", "expected"),
     [
         (rm(b"\x8b", RAX, -8), "8b45f8"),
         (rm(b"\x8b", RAX, -0x100), "8b8500ffffff"),
@@ -178,7 +178,8 @@ def test_endless_recursion_and_endless_loops_end() -> None:
 
 
 def test_traps_tell_where_they_came_from() -> None:
-    text = """(module $m (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+    text = """(module $m
+      (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
       (func $outer (export "f") (param i32) (result i32) (call $inner (local.get 0))))"""
     with pytest.raises(wadjet.Trap, match="divide by zero") as caught:
         exports(text).f(0)

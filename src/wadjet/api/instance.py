@@ -106,9 +106,9 @@ class Instance:
     what it gets and may return), a number as a constant global.
 
     `store` or `limits` say where the instance lives and what it may use; without them it shares
-    the store of what it imports, or has one of its own. `tier` is "interpreter", "optimizing" or
-    "auto". `before_start` is called with the exports when all is in place but the start function
-    has not run: for host functions that need the instance's memory.
+    the store of what it imports, or has one of its own. `tier` is "interpreter", "baseline",
+    "optimizing" or "auto". `before_start` is called with the exports when all is in place but the
+    start function has not run: for host functions that need the instance's memory.
 
     Raises `Unlinkable` for an import that is missing or does not fit, `Trap` for a segment that
     does not fit, and whatever the start function raises.

@@ -58,7 +58,7 @@ def _findings() -> Iterator[Finding]:
     yield Finding("platform", sys.maxsize > 1 << 32, f"{platform.system()} {platform.machine()}")
     yield from _llvm()
     yield _address_space()
-    for tier in ("interpreter", "optimizing"):
+    for tier in ("interpreter", "baseline", "optimizing"):
         yield _try(f"tier {tier}", lambda tier=tier: _calls(tier))  # type: ignore[misc]
     yield _try("traps", _traps)
     yield _try("time limits", _time_limit)

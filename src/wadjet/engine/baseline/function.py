@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
 from wadjet.core.body import Catch, MemArg
 from wadjet.core.opcodes import BY_NAME, ROWS, Op, row
-from wadjet.core.types import F64, I32, V128, FuncType, ValType
-from wadjet.engine.baseline.frame import CONTEXT, Frame, is_float
+from wadjet.core.types import V128, FuncType, ValType
+from wadjet.engine.baseline import encodings
+from wadjet.engine.baseline.encodings import FLOAT_ROWS
+from wadjet.engine.baseline.frame import CONTEXT, Frame
 from wadjet.engine.baseline.selection import (
-    ACCESSES, BINARY, COMPARE, EQUAL, UNARY, UNEQUAL, Access,
+    ACCESSES, BINARY, COMPARE, EQUAL, UNEQUAL,
 )  # fmt: skip
 from wadjet.engine.baseline.x86 import (
-    CALL, CONST32, CONST64, E, JUMP, NE, P, RAX, RCX, RDI, REGISTERS, RSI, XMM0, copy_vector,
-    indexed, jump_if, load_constant, rm, set_flag, signed, to_frame, to_register, to_xmm,
+    CALL, CONST32, CONST64, E, JUMP, NE, P, RDI, REGISTERS, RSI, XMM0, copy_vector,
+    jump_if, load_constant, rm, to_frame, to_register,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import SMALL_FRAME
@@ -33,10 +35,6 @@ if TYPE_CHECKING:
     from wadjet.engine.baseline.module import Baseline
     from wadjet.core.validate.facts import Facts
     from wadjet.engine.runtime.loader import Object
-
-_FLOAT_ROWS: Final = frozenset(
-    r.op for r in ROWS if r.results and r.results[0] is not None and is_float(r.results[0])
-)
 
 
 class Call(NamedTuple):
@@ -117,8 +115,6 @@ _BINARY: Final = 3
 SPECIAL: Final = 4
 _EQZS: Final = {0x45: (0x46, CONST32), 0x50: (0x51, CONST64)}
 _FLAG_USERS: Final = frozenset((Op.BR_IF, Op.IF, Op.SELECT))
-#: Beyond this, an offset is not added by the access.
-_FAR: Final = 0x3FFFFFFF
 
 
 def kinds_of_rows() -> list[int]:
@@ -126,10 +122,10 @@ def kinds_of_rows() -> list[int]:
     kinds = [SPECIAL] * (max(r.op for r in ROWS) + 1)
     kinds[Op.LOCAL_GET], kinds[Op.I32_CONST] = _GET, _CONST32
     for op in BINARY:
-        if op not in _FLOAT_ROWS:
+        if op not in FLOAT_ROWS:
             kinds[op] = _BINARY
     for op in ACCESSES:
-        if op not in _FLOAT_ROWS and row(op).results:
+        if op not in FLOAT_ROWS and row(op).results:
             kinds[op] = _LOAD
     return kinds
 
@@ -374,7 +370,7 @@ class FunctionCompiler:
                 stack.append(d)
             text = memo.get((op, d, a, b))
             if text is None:
-                encode = _binary if kind == _BINARY else _load
+                encode = encodings.binary if kind == _BINARY else encodings.load
                 text = memo[op, d, a, b] = encode(op, d, a, b)
             out.append(text)
         return self._finish()
@@ -405,7 +401,7 @@ class FunctionCompiler:
         self.pop()
         if home in self.stack:
             self.unshare(x)
-        self.out.append(_store_local(home, where, t))
+        self.out.append(encodings.store_local(home, where, t))
         if keep:
             self.stack.append(home)
 
@@ -416,11 +412,11 @@ class FunctionCompiler:
             # the low half of a place or a constant is there already
             self.stack.append(a if a < 0 else CONST32 + (a & 0xFFFFFFFF))
             return
-        d, self.next = self.destination(i + 1, op in _FLOAT_ROWS)
+        d, self.next = self.destination(i + 1, op in FLOAT_ROWS)
         memo = self.home.memo
         text = memo.get((op, d, a, 0))
         if text is None:
-            text = memo[op, d, a, 0] = _single(op, d, a)
+            text = memo[op, d, a, 0] = encodings.unary(op, d, a)
         self.out.append(text)
 
     def binary(self, op: int, i: int) -> None:
@@ -430,17 +426,17 @@ class FunctionCompiler:
         memo = self.home.memo
         text = memo.get((op, d, a, b))
         if text is None:
-            text = memo[op, d, a, b] = _binary(op, d, a, b)
+            text = memo[op, d, a, b] = encodings.binary(op, d, a, b)
         self.out.append(text)
 
     def load(self, op: int, arg: MemArg, i: int) -> None:
         """Instruction i loads something."""
         a = self.pop()
-        d, self.next = self.destination(i + 1, op in _FLOAT_ROWS)
+        d, self.next = self.destination(i + 1, op in FLOAT_ROWS)
         memo = self.home.memo
         text = memo.get((op, d, a, arg.offset))
         if text is None:
-            text = memo[op, d, a, arg.offset] = _load(op, d, a, arg.offset)
+            text = memo[op, d, a, arg.offset] = encodings.load(op, d, a, arg.offset)
         self.out.append(text)
 
     def store(self, op: int, arg: MemArg) -> None:
@@ -454,7 +450,7 @@ class FunctionCompiler:
         memo = self.home.memo
         text = memo.get((op, value, a, arg.offset))
         if text is None:
-            text = memo[op, value, a, arg.offset] = _store(op, value, a, arg.offset)
+            text = memo[op, value, a, arg.offset] = encodings.store(op, value, a, arg.offset)
         self.out.append(text)
 
     def compare(self, op: int, i: int) -> None:
@@ -477,7 +473,7 @@ class FunctionCompiler:
             return
         self.out.append(text)
         d, self.next = self.destination(i, False)
-        self.out.append(_flag(d, found.condition))
+        self.out.append(encodings.flag(d, found.condition))
 
     def condition(self) -> bytes:
         """Pop an i32; code after which NE holds where it is not zero."""
@@ -528,101 +524,3 @@ _WRAP: Final = BY_NAME["i32.wrap_i64"][0].op
 Handler = Callable[[FunctionCompiler, object, int], None]
 #: Compiles one that takes flags: the code that sets them, the condition, the index.
 FlagUser = Callable[[FunctionCompiler, bytes, int, int], None]
-
-
-# --- encodings, remembered -----------------------------------------------------------------------
-
-
-def _binary(op: int, d: int, a: int, b: int) -> bytes:
-    encode = BINARY[op]
-    if d >= 0:
-        return encode(d, a, b)
-    if op in _FLOAT_ROWS:
-        return encode(XMM0, a, b) + to_frame(d, XMM0)
-    return encode(RAX, a, b) + to_frame(d, RAX)
-
-
-def _single(op: int, d: int, a: int) -> bytes:
-    encode = UNARY[op]
-    if d >= 0:
-        return encode(d, a)
-    if op in _FLOAT_ROWS:
-        return encode(XMM0, a) + to_frame(d, XMM0)
-    return encode(RAX, a) + to_frame(d, RAX)
-
-
-def _store_local(home: int, where: int, t: ValType) -> bytes:
-    if t is V128:
-        return copy_vector(home, where)
-    if home < 0:
-        return to_frame(home, where)
-    if home >= XMM0:
-        return to_xmm(home, where, t is F64)
-    return to_register(home, where, t is not I32)
-
-
-def address(a: int, offset: int) -> tuple[bytes, int, int]:
-    """Code, the register that holds an address (-1 for none), and what is left to add."""
-    if a >= CONST32:
-        offset += a & 0xFFFFFFFF
-        if offset < 1 << 31:
-            return b"", -1, offset
-        return load_constant(RAX, offset), RAX, 0
-    if offset > _FAR:
-        text = to_register(RAX, a, 0) + load_constant(RCX, offset)
-        return text + rm(b"\x03", RAX, RCX, 1), RAX, 0
-    if a < 0:
-        return to_register(RAX, a, 0), RAX, offset
-    return b"", a, offset
-
-
-def _load(op: int, d: int, a: int, offset: int) -> bytes:
-    access: Access = ACCESSES[op]
-    text, index, offset = address(a, offset)
-    is_real = op in _FLOAT_ROWS
-    target = d if d >= 0 else XMM0 if is_real else RAX
-    text += indexed(access.opcode, target, index, offset, access.wide, access.prefix, access.octet)
-    return text if d >= 0 else text + to_frame(d, target)
-
-
-def _store(op: int, value: int, a: int, offset: int) -> bytes:
-    access: Access = ACCESSES[op]
-    text, index, offset = address(a, offset)
-    opcode = access.opcode
-    if access.opcode == b"\x0f\x11":
-        if value < 0 or value >= REGISTERS:
-            # as bits: floats are only moved
-            wide = int(access.size == 8)
-            text += to_register(RCX, value, wide)
-            return text + indexed(b"\x89", RCX, index, offset, wide, b"", False)
-        return text + indexed(opcode, value, index, offset, 0, access.prefix, False)
-    if value >= CONST32:
-        number = signed(value, access.wide)
-        if is_small(number, access.size):
-            code = b"\xc6" if access.size == 1 else b"\xc7"
-            plain = indexed(code, 0, index, offset, access.wide, access.prefix, False)
-            width = min(access.size, 4)
-            return text + plain + (number & (1 << 8 * width) - 1).to_bytes(width, "little")
-    if value < 0 or value >= REGISTERS:
-        text += to_register(RCX, value, 1)
-        value = RCX
-    return text + indexed(opcode, value, index, offset, access.wide, access.prefix, access.octet)
-
-
-def is_small(number: int, size: int) -> bool:
-    """Whether a constant can stand in a store of so many bytes."""
-    return size < 8 or -(1 << 31) <= number < 1 << 31
-
-
-def _flag(d: int, condition: int) -> bytes:
-    """A condition as an i32 in a register or a place."""
-    target = d if d >= 0 else RAX
-    if condition == EQUAL:
-        # setnp al; sete cl; and al, cl
-        text = b"\x0f\x9b\xc0\x0f\x94\xc1\x20\xc8" + rm(b"\x0f\xb6", target, RAX)
-    elif condition == UNEQUAL:
-        # setp al; setne cl; or al, cl
-        text = b"\x0f\x9a\xc0\x0f\x95\xc1\x08\xc8" + rm(b"\x0f\xb6", target, RAX)
-    else:
-        text = set_flag(target, condition)
-    return text if d >= 0 else text + to_frame(d, RAX)

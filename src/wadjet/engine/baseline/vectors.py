@@ -6,7 +6,8 @@ from typing import Final, NamedTuple, cast
 
 from wadjet.core.body import MemArg
 from wadjet.core.opcodes import BY_NAME, Op, row
-from wadjet.engine.baseline.function import FunctionCompiler, Handler, address
+from wadjet.engine.baseline.encodings import address
+from wadjet.engine.baseline.function import FunctionCompiler, Handler
 from wadjet.engine.baseline.x86 import (
     RAX, RCX, XMM0, XMM1, copy_vector, indexed, rm, to_frame, to_register, to_xmm,
 )  # fmt: skip

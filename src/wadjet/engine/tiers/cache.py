@@ -64,7 +64,7 @@ def identity() -> bytes:
 def _rooms(engine: Path) -> list[Path]:
     """The folders whose files decide what code looks like."""
     rooms = ["base", "core", "core/binary", "core/validate", "core/text"]
-    inside = ["contract", "emit", "gc", "llvm", "runtime", "tiers"]
+    inside = ["baseline", "contract", "emit", "gc", "llvm", "runtime", "tiers"]
     return [engine / room for room in rooms] + [engine / "engine" / room for room in inside]
 
 
