@@ -5,7 +5,7 @@ Callees may use every register but rbx and r12 to r15. Operands wait in their pl
 locals in other registers are saved before and fetched after.
 """
 
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from wadjet.core.opcodes import Op
 from wadjet.core.types import I32, V128, FuncType, ValType
@@ -18,9 +18,10 @@ from wadjet.engine.baseline.x86 import (
 )  # fmt: skip
 from wadjet.engine.contract.layout import CELL, VM_CONTEXT, VM_FUNC, VM_STORE, VM_TABLE, WORD
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.calls import checked_entry
-from wadjet.engine.emit.function import FunctionEmitter
 from wadjet.engine.emit.llvmtypes import in_memory
+
+if TYPE_CHECKING:
+    from wadjet.engine.emit.function import FunctionEmitter
 
 
 def leave_registers(c: FunctionCompiler) -> None:
@@ -183,8 +184,10 @@ def _find(c: FunctionCompiler, imm: object, i: int) -> None:
     c.trap_if(NE, TrapCode.INDIRECT_CALL_TYPE)
 
 
-def _callee(e: FunctionEmitter, imm: object, i: int) -> None:
+def _callee(e: "FunctionEmitter", imm: object, i: int) -> None:
     """What an indirect call reaches, where subtypes may be met."""
+    from wadjet.engine.emit.calls import checked_entry
+
     x, table = cast(tuple[int, int], imm)
     e.push(e.let(f"ptrtoint ptr {checked_entry(e, x, table)} to i64"))
 

@@ -5,8 +5,8 @@ makes it when it is first met; programs share few of them, and whoever gives `ma
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, cast, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
 from wadjet.core.body import Handler as Suspended
 from wadjet.core.body import MemArg
@@ -27,13 +27,15 @@ from wadjet.engine.baseline.vectors import NEED, VECTOR_ACCESSES, VECTORS
 from wadjet.engine.baseline.x86 import CMP, NE, RAX, RDI, RSI, rm
 from wadjet.engine.contract.layout import ContextLayout
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.emit.canonical import makes_nan
-from wadjet.engine.emit.function import Emit
-from wadjet.engine.emit.rows import Effect, emit_row
 from wadjet.engine.runtime.loader import Object
 
 #: The processor that it is for.
 ARCH: Final = "x86_64"
+if TYPE_CHECKING:
+    from wadjet.engine.emit.function import Emit
+
+#: The types of operands before and after an instruction, and of what each label takes.
+Moves = tuple[Sequence[ValType], Sequence[ValType], Sequence[Types]]
 #: Gives the object of a row, made of this text if need be.
 Make = Callable[[str, Callable[[], str]], bytes]
 
@@ -119,7 +121,11 @@ class Baseline:
             return False
         if (op in ACCESSES or op in VECTOR_ACCESSES) and not self.guarded:
             return False
-        return not (self.settings.deterministic and makes_nan(mnemonic))
+        if not self.settings.deterministic:
+            return True
+        from wadjet.engine.emit.canonical import makes_nan
+
+        return not makes_nan(mnemonic)
 
     def type(self, x: int) -> FuncType:
         """A function type, by type index."""
@@ -164,12 +170,12 @@ class Baseline:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def row(self, c: FunctionCompiler, i: int, how: Emit | None = None) -> None:
+    def row(self, c: FunctionCompiler, i: int, how: "Emit | None" = None) -> None:
         """Compile an instruction as a call of a row. `how` emits another than its own."""
         op, imm = c.body.ops[i], c.body.imms[i]
         effect = self._effect(c, i)
         if how is not None:
-            effect = Effect((effect.before[-1],), (FUNCREF,), ())
+            effect = (effect[0][-1],), (FUNCREF,), ()
         before, after, labels = effect
         if V128 in before or V128 in after:
             c.needs_vectors()
@@ -198,24 +204,24 @@ class Baseline:
             c.place(other)
         c.stack[floor:] = c.slots[floor : floor + len(after)]
 
-    def _effect(self, c: FunctionCompiler, i: int) -> Effect:
+    def _effect(self, c: FunctionCompiler, i: int) -> Moves:
         """The types of operands before and after an instruction: of those that it takes and leaves
         if its row tells, else of all."""
         r = row(c.body.ops[i])
         if r.params is not None and r.results is not None:
             at = self._address_type(c.body.imms[i], r.immediates)
             ins = tuple(at if t is None else t for t in r.params)
-            return Effect(ins, tuple(at if t is None else t for t in r.results), ())
+            return ins, tuple(at if t is None else t for t in r.results), ()
         if r.op == Op.MEMORY_COPY:
             ats = [self.memories[k].limits.addr for k in cast(tuple[int, int], c.body.imms[i])]
-            return Effect((*ats, I32 if I32 in ats else I64), (), ())
+            return (*ats, I32 if I32 in ats else I64), (), ()
         if self._operands is None:
             wanted = {op for op in c.body.ops if row(op).params is None and op not in CONTROL}
             self._operands = self.valid.operands(c.slot, wanted)
         labels: tuple[Types, ...] = ()
         if r.op in _BRANCHES:
             labels = tuple(b.params if b.is_loop else b.results for b in c.blocks)
-        return Effect(*self._operands[i], labels)
+        return (*self._operands[i], labels)
 
     def _address_type(self, imm: object, kinds: tuple[str, ...]) -> ValType:
         """The type of addresses of what an immediate names."""
@@ -235,8 +241,12 @@ class Baseline:
         named = "mem" in kinds or any(kind.startswith("memarg") for kind in kinds)
         return self.memories[index].limits.addr if named else I64
 
-    def _new_row(self, c: FunctionCompiler, i: int, effect: Effect, how: Emit | None) -> _Row:
-        text, base = emit_row(self.valid, (c.index, i), self.settings, effect, c.unit, how)
+    def _new_row(self, c: FunctionCompiler, i: int, effect: Moves, how: "Emit | None") -> _Row:
+        # loaded where it is needed: many programs have no rows
+        from wadjet.engine.emit.rows import Effect, emit_row
+
+        place, moves = (c.index, i), Effect(*effect)
+        text, base = emit_row(self.valid, place, self.settings, moves, c.unit, how)
         name = f"row {hashlib.sha256(text.encode()).hexdigest()}"
         return _Row(Object(self._make(name, lambda: text)), base)
 
