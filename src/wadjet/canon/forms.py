@@ -2,8 +2,8 @@
 
 For the host they are what `wadjet.canon.values` says. For another component they are plain and
 quick to make: tuples for records; (case, payload) for variants, options and results; numbers for
-enums and flags; what represents a resource; bytes for lists of numbers. Tuples of a list's own kind
-pass between components that agree on the type, so labels do not matter.
+enums and flags; what represents a resource; bytes for lists of numbers. Both components agree on
+the type, so labels do not matter.
 """
 
 from abc import ABC, abstractmethod

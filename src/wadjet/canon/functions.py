@@ -10,7 +10,7 @@ from wadjet.canon.context import Context
 from wadjet.canon.host import is_awaitable
 from wadjet.canon.instance import MAY_LEAVE, ComponentInstance, leave
 from wadjet.canon.passages import Flats, Passage, Passing
-from wadjet.canon.tasks import BLOCK, RESOLVED, Task, Thread
+from wadjet.canon.tasks import RESOLVED, Task, Thread
 from wadjet.canon.traps import CANNOT_ENTER, trap
 from wadjet.canon.values import Err, Ok, ResultError
 from wadjet.canon.waitables import Subtask, WaitableSet
@@ -398,6 +398,3 @@ def guest_thread(inst: ComponentInstance) -> Thread:
     task = Task(inst)
     task.state = RESOLVED
     return Thread(task)
-
-
-__all__ = ["BLOCK", "Callee", "HostFunction", "Lifted", "Lowered", "call_core", "guest_thread"]

@@ -6,6 +6,7 @@ objects and closures is written out here, without whatever the function's type h
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, Final
 
@@ -17,7 +18,6 @@ from wadjet.canon.host import is_awaitable
 from wadjet.canon.instance import READY, ComponentInstance, leave
 from wadjet.canon.naming import snake
 from wadjet.canon.passages import Passage, results_of, types_of
-from wadjet.canon.tasks import RESOLVED, Task
 from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_ENTER, CANNOT_LEAVE, trap
 from wadjet.canon.values import Err, Ok, ResultError
 from wadjet.component import abi
@@ -76,43 +76,47 @@ def _guest_call_lines(lifted: Lifted, passage: Passage, result: str) -> list[str
     params, names, aliases, moved = _parameters(ft)
     lower, flats = coder.lowering.values(types_of(ft), names, MAX_FLAT_PARAMS)
     returned, lift, values = coder.lifting.values(results_of(ft), MAX_FLAT_RESULTS)
-    threaded = _threaded(lifted, ft)
-    enter, exit_, undo = (_THREADED if threaded else _PLAIN)[:3]
+    way = _THREADED if _threaded(lifted, ft) else _PLAIN
     body: list[str] = []
     lower += [f"f{i} = {flat}" for i, flat in enumerate(flats)]
     flats = [f"f{i}" for i in range(len(flats))]
     if lower:
         given = ", ".join([*names, ""])
-        fault = [*undo, f"raise explain(fault, values_of(labels, ({given}))) from None"]
+        fault = [*way.leave, f"raise explain(fault, values_of(labels, ({given}))) from None"]
         body += ["try:", *_indented(lower), "except FAULTS as fault:", *_indented(fault)]
     target = f"{returned[0]} = " if returned else ""
     body += ["try:", f"    {target}core({', '.join(flats)})"]
     body += ["except WasmException as error:", "    uncaught(error)"]
-    body += _PLAIN[3] if not threaded else _THREADED[3]
-    body += [*lift, *[f"r = {value}" for value in values], *(_THREADED[4] if threaded else ())]
+    body += ["cx.fuel = FUEL", *lift, *[f"r = {value}" for value in values], *way.check]
     if lifted.post_return is not None:
         passed = ", ".join(returned)
         body += ["flags[0] = 0", f"post({passed})", "flags[0] = 2"]
     failed = ["except BaseException:", "    scheduler.current = saved", "    raise"]
-    body = [*moved, *enter, "try:", *_indented(body), *failed, *exit_]
+    body = [*moved, *way.enter, "try:", *_indented(body), *failed, *way.leave]
     if values:
         body.append("return r" if result == "return" else "return open_result(r)")
     return [*aliases, f"def call({', '.join(params)}):", *_indented(body), "return call"]
 
 
-#: entering, leaving, undoing the entry, after the call, after lifting
-_PLAIN: Final = (
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The lines that enter a guest and leave it again; `check` comes when its result is lifted."""
+
+    enter: tuple[str, ...]
+    leave: tuple[str, ...]
+    check: tuple[str, ...] = ()
+
+
+#: one instance alone, and nobody asks which task runs
+_PLAIN: Final = _Way(
     (
         "if flags[0] != READY: trap(CANNOT_ENTER)",
         "flags[0] = 2",
         "saved, scheduler.current = scheduler.current, None",
     ),
     ("flags[0] = READY", "scheduler.current = saved"),
-    ("flags[0] = READY", "scheduler.current = saved"),
-    ("cx.fuel = FUEL",),
-    (),
 )
-_THREADED: Final = (
+_THREADED: Final = _Way(
     (
         "inst = lifted.inst",
         "cells = inst.enter(None)",
@@ -121,8 +125,6 @@ _THREADED: Final = (
         "cx.task = thread.task",
     ),
     ("end(thread)", "leave(cells)", "scheduler.current = saved"),
-    ("end(thread)", "leave(cells)", "scheduler.current = saved"),
-    ("cx.fuel = FUEL",),
     ("if thread.task.borrows: trap(BORROWS_REMAIN)",),
 )
 
@@ -294,9 +296,7 @@ _NAMES: Final[dict[str, Any]] = {
     "FUEL": FUEL,
     "Ok": Ok,
     "READY": READY,
-    "RESOLVED": RESOLVED,
     "ResultError": ResultError,
-    "Task": Task,
     "WasmException": WasmException,
     "begin": _begin,
     "end": _end,
