@@ -31,8 +31,10 @@ def main() -> None:
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
     instance = linker.instantiate(store, module)
+    start = instance.exports(store)["_start"]
+    assert isinstance(start, wasmtime.Func)
     try:
-        instance.exports(store)["_start"](store)
+        start(store)
     except wasmtime.ExitTrap as end:
         os._exit(end.code)
 

@@ -387,6 +387,7 @@ return:
 """
 
 
+# long: one function of LLVM text
 def _tick(platform: Platform) -> str:
     """The metronome's signal: stop the guest if its store says so; let Python see its signals.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+
 def _teller(where: str) -> Callable[[str], None]:
     begun = time.perf_counter()
 
