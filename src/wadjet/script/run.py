@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeGuard, final
 
 from wadjet.api.instance import Instance
 from wadjet.api.module import Module
@@ -125,7 +125,7 @@ class Runner:
             self._define(command)
         elif isinstance(command, Perform):
             action = command.action
-            if isinstance(action, Invoke) and self.components.has(action.module):
+            if self._is_of_component(action):
                 self.components.invoke(action)
                 return
             self._perform(action)
@@ -205,6 +205,10 @@ class Runner:
 
     # actions
 
+    def _is_of_component(self, action: Action) -> TypeGuard[Invoke]:
+        """Whether an action calls a function of a component."""
+        return isinstance(action, Invoke) and self.components.has(action.module)
+
     def _perform(self, action: Action) -> tuple[list[int], list[ValType]]:
         """Do what an action says: the raw results and their types."""
         instance = self._instance(action.module)
@@ -240,7 +244,7 @@ class Runner:
 
     def _assert_return(self, command: AssertReturn) -> None:
         action = command.action
-        if isinstance(action, Invoke) and self.components.has(action.module):
+        if self._is_of_component(action):
             func, value = self.components.invoke(action)
             self.components.compare(func, command.expected, value)
             return
@@ -256,7 +260,7 @@ class Runner:
         expected = _ERRORS[command.how]
         action = command.action
         try:
-            if isinstance(action, Invoke) and self.components.has(action.module):
+            if self._is_of_component(action):
                 _, value = self.components.invoke(action)
                 raise Failed(f"expected {command.how}, got {value!r}")
             raw, types = self._perform(action)
