@@ -80,4 +80,9 @@ def _optimize(module: "llvm.ModuleRef", machine: "llvm.TargetMachine", level: in
         passes.add_simplify_cfg_pass()
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
-    passes.run(module, builder)
+    # counters keep their width: in loops of few rounds the conversions cost more than they save
+    llvm.set_option("wadjet", "--indvars-widen-indvars=false")
+    try:
+        passes.run(module, builder)
+    finally:
+        llvm.set_option("wadjet", "--indvars-widen-indvars=true")

@@ -18,6 +18,12 @@ class Target:
         """The first word of the triple: x86_64, aarch64, …"""
         return self.triple.partition("-")[0]
 
+    def narrow(self) -> "Target":
+        """The same without AVX-512, whose registers beyond the sixteenth make code longer."""
+        if self.arch != "x86_64" or "+avx512f" not in self.features.split(","):
+            return self
+        return Target(self.triple, self.cpu, f"{self.features},-avx512f")
+
     @property
     def extensions(self) -> tuple[str, ...]:
         """The features that are on, sorted."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from wadjet.base.records import replace
 from functools import cache
+from typing import Final
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
@@ -12,6 +13,12 @@ from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import Target, host_target
 from wadjet.engine.runtime import log
 from wadjet.engine.tiers.cache import ObjectStore
+
+
+#: Vectors, rotations, unsigned conversions, instructions by name.
+_WIDE: Final = (
+    "<2 x", "<4 x", "<8 x", "<16 x", "@llvm.fsh", " uitofp i64 ", " fptoui ", "@llvm.x86.",
+)  # fmt: skip
 
 
 @cache
@@ -66,7 +73,13 @@ def functions_object(
     text = emit(valid, indices, settings, chains)
     for chain in chains:
         valid.forget(chain[-1] - first)
-    return compile_text(text, target(), level)
+    return compile_text(text, target().narrow() if _is_scalar(text) else target(), level)
+
+
+def _is_scalar(text: str) -> bool:
+    """Whether it computes with floats one by one, and nothing that AVX-512 is better at."""
+    floats = " = fmul double " in text or " = fmul float " in text
+    return floats and not any(word in text for word in _WIDE)
 
 
 def tail_object(valid: ValidModule, slot: int) -> bytes:
