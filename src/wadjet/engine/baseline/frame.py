@@ -251,10 +251,13 @@ class Frame:
 
 def _weigh(body: Body, facts: Facts, callers: frozenset[int]) -> "tuple[Counter[int], int]":
     """How often each local is used and how often something is called, by a guess at how often
-    loops run."""
+    loops run. What is outside of them does not count, unless there is none."""
     ops, imms = body.ops, body.imms
-    uses: Counter[int] = Counter(compress(cast(list[int], imms), map(_LOCALS.__contains__, ops)))
-    calls = sum(map(callers.__contains__, ops)) if callers else 0
+    uses: Counter[int] = Counter()
+    calls = 0
+    if not facts.assigned:
+        uses.update(compress(cast(list[int], imms), map(_LOCALS.__contains__, ops)))
+        calls = sum(map(callers.__contains__, ops)) if callers else 0
     ends: list[int] = []
     for start in sorted(facts.assigned):
         while ends and ends[-1] < start:

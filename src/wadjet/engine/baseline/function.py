@@ -134,7 +134,10 @@ def kinds_of_rows() -> list[int]:
 class FunctionCompiler:
     """The state of one function under construction, and the vocabulary of the handlers."""
 
-    def __init__(self, home: "Baseline", slot: int, facts: "Facts", unit: int) -> None:
+    def __init__(
+        self, home: "Baseline", slot: int, facts: "Facts", kinds: set[int], unit: int
+    ) -> None:
+        """`kinds` are the ops of its body."""
         self.home: Final = home
         self.slot: Final = slot
         self.body: Final = home.valid.module.codes[slot].body
@@ -143,7 +146,6 @@ class FunctionCompiler:
         type_ = home.valid.func_types[self.index].comp
         assert isinstance(type_, FuncType)
         self.type: Final = type_
-        kinds = set(self.body.ops)
         self.frame: Final = Frame(type_, facts, self.body, unit, kinds, home.callers, home.spare)
         self.frame.uses_memory = home.guarded and not home.accesses.isdisjoint(kinds)
         self.unit: Final = unit

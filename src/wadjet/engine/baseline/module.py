@@ -6,6 +6,7 @@ makes it when it is first met; programs share few of them, and whoever gives `ma
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
 from wadjet.core.body import Handler as Suspended
@@ -160,11 +161,12 @@ class Baseline:
             self.memo.clear()
             self.moves.clear()
         self._operands = None
-        vectors = not _VECTORS.isdisjoint(body.ops)
+        kinds = set(body.ops)
         try:
-            return FunctionCompiler(self, slot, facts, 16 if vectors else 8).run()
-        except Vectors:
-            return FunctionCompiler(self, slot, facts, 16).run()
+            if _VECTORS.isdisjoint(kinds):
+                with suppress(Vectors):
+                    return FunctionCompiler(self, slot, facts, kinds, 8).run()
+            return FunctionCompiler(self, slot, facts, kinds, 16).run()
         except Beyond:
             return None
 
