@@ -163,7 +163,7 @@ class ComponentInstance:
         shape = t.shape
         if isinstance(shape, Own | Borrow):
             assert isinstance(shape.resource, ResourceType)
-            return type(shape), id(self.resources[shape.resource.resource])
+            return type(shape), self.resources[shape.resource.resource]
         inner = tuple([self.key(p) if isinstance(p, Defined) else p for p in parts(shape)])
         match shape:
             case Record(fields):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.base.errors import Error, Exhaustion
 from wadjet.canon.host import Done, Host
-from wadjet.canon.instance import ComponentInstance, leave
+from wadjet.canon.instance import MAY_ENTER, ComponentInstance, leave
 from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_BLOCK, DEADLOCK, trap
 
 if TYPE_CHECKING:
@@ -424,7 +424,7 @@ class Scheduler:
         inst = thread.task.inst
         cells = inst.entering(None)
         for cell in cells:
-            cell[0] &= ~1
+            cell[0] &= ~MAY_ENTER
         thread.frozen = None
         try:
             thread.resume()
