@@ -23,7 +23,7 @@ from wadjet.core.types import F32, F64, I32, I64
 from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.store import Store
 
-CASES = int(os.environ.get("WADJET_CASES", "2000"))
+CASES = int(os.environ.get("WADJET_CASES", "800"))
 
 
 @pytest.mark.parametrize("seed", range(2))

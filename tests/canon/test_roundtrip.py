@@ -12,7 +12,7 @@ from tests.canon.generated import Guest, Type, World, any_guest, some_type, some
 from wadjet.canon.passages import lifter, lowerer
 from wadjet.component.abi import MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, flatten_types
 
-CASES = int(os.environ.get("WADJET_CASES", "2000"))
+CASES = int(os.environ.get("WADJET_CASES", "800"))
 #: types whose code is kept at once
 BATCH = 200
 
