@@ -248,7 +248,7 @@ def test_the_code_of_a_failed_stream(guest: Guest) -> None:
 #: paths that must not lead anywhere
 ESCAPES = (
     "..", "../secret", "/etc/passwd", "/", "dir/../../secret", "out", "./../secret", "dir/../..",
-    "dir/./../../root/../secret", "//etc/passwd", "out/x",
+    "dir/./../../secret/../secret", "//etc/passwd", "out/x",
 )  # fmt: skip
 
 

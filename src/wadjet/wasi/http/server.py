@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection, from the server's end."""
 
 import asyncio
+import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -94,6 +95,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport = transport
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else "-"
+        system = transport.get_extra_info("socket")
+        if system is not None and isinstance(peer, tuple):
+            # Without this a response's pieces would wait for each other to be acknowledged.
+            system.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._all.open.add(self)
         self._watch()
 
