@@ -1,8 +1,8 @@
 """Components as ASGI applications.
 
-    from wadjet import Wasi, asgi
+from wadjet import Wasi, asgi
 
-    app = asgi.Component("app.wasm", wasi=Wasi())       # uvicorn module:app
+app = asgi.Component("app.wasm", wasi=Wasi())       # uvicorn module:app
 """
 
 import os

@@ -1,7 +1,10 @@
 """Every function of every interface of WASI 0.2 has its counterpart in Python."""
 
-from tests.corpora import corpora
+import pytest
+
+from tests.corpora import corpora, workloads
 from tests.interfaces import interfaces, problems
+from wadjet.cli import main
 from wadjet.wasi import Wasi
 from wadjet.wasi.world import World
 
@@ -31,3 +34,16 @@ def test_any_version_of_the_track() -> None:
     assert len({id(found[name]) for name in names}) == 1
     assert not world.interfaces(["wasi:io/streams@0.3.0", "wasi:io/streams@0.1.0", "a:b/c@0.2.0"])
     assert not world.interfaces(["wasi:io/streams", "wasi:keyvalue/store@0.2.0"])
+
+
+def test_functions_are_called_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(workloads() / "components" / "mini.wasm")
+    for words, printed in (
+        (["--invoke", "add(1, 2)", file], "3"),
+        (["--invoke", "add", file, "3", "4"], "7"),
+        (["--invoke", "demo:mini/ops#sum([1, 2, 3])", file], "6"),
+        (["--invoke", 'greet("x")', file], '"hello x"'),
+    ):
+        assert main(["run", *words]) == 0
+        assert capsys.readouterr().out == f"{printed}\n"
+    assert main(["run", "--invoke", "nothing", file]) == 2
