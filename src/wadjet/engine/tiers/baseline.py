@@ -1,7 +1,6 @@
 """The baseline tier: each function through the compiler that takes no time, when first called."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, final
 
 from wadjet.base.errors import Error
@@ -30,15 +29,20 @@ class PromptCode(CompiledCode):
         super().__init__(valid, settings, source)
         #: functions that LLVM compiled at first
         self.beyond: Final[list[int]] = []
+        self._compilers: Final[list[Baseline | None]] = []
 
-    @cached_property
+    @property
     def compiler(self) -> "Baseline | None":
         """The baseline compiler; None where it does not know the processor. It is loaded when
-        something must be compiled: a start from the cache needs none."""
-        from wadjet.engine.baseline.module import ARCH, Baseline
+        something must be compiled: a start from the cache needs none. (`cached_property` has a
+        lock before Python 3.12, which a forked child may find taken.)"""
+        if not self._compilers:
+            from wadjet.engine.baseline.module import ARCH, Baseline
 
-        here = self.settings.arch == ARCH
-        return Baseline(self.valid, self.settings, runtime_object) if here else None
+            here = self.settings.arch == ARCH
+            made = Baseline(self.valid, self.settings, runtime_object) if here else None
+            self._compilers.append(made)
+        return self._compilers[0]
 
     def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
         """Compile the one function there is."""
