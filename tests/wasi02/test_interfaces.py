@@ -41,7 +41,7 @@ def test_functions_are_called_in_wave(capsys: pytest.CaptureFixture[str]) -> Non
     for words, printed in (
         (["--invoke", "add(1, 2)", file], "3"),
         (["--invoke", "add", file, "3", "4"], "7"),
-        (["--invoke", "demo:mini/ops#sum([1, 2, 3])", file], "6"),
+        (["--invoke", "ops.sum([1, 2, 3])", file], "6"),
         (["--invoke", 'greet("x")', file], '"hello x"'),
     ):
         assert main(["run", *words]) == 0
