@@ -209,4 +209,5 @@ def canonicalise(m: Maker, shape: str) -> None:
         m.emit(Op.LOCAL_GET, x)
         m.write(f"{shape}.eq")
         m.write("v128.bitselect")
+    m.emit(Op.LOCAL_TEE, x)  # other code may look at that local
     m.room += 6  # this is not what the module is about
