@@ -70,3 +70,18 @@ def test_a_bug_of_a_callee_is_not_the_callers() -> None:
 
 def test_a_line_table_of_nothing() -> None:
     assert read_lines(b"", {}) == []
+
+
+def test_a_function_with_two_entries_shows_it_too(capfd: pytest.CaptureFixture[str]) -> None:
+    text = """(module $guest (memory 1)
+      (func $leaf (param i32) (result i32) (i32.load (local.get 0)))
+      (func $run (export "run") (param i32) (result i32)
+        (if (i32.eqz (local.get 0)) (then (return_call $leaf (local.get 0))))
+        (i32.add (i32.const 1) (call $leaf (local.get 0)))))"""
+    backtraces = []
+    for room in (interpreted, compiled):
+        with pytest.raises(Trap) as caught:
+            interpreted.call(room.make(text), "run", 0xFFFF_FFFF)
+        backtraces.append([frame.name for frame in caught.value.backtrace])
+    assert backtraces == [["leaf", "run"]] * 2
+    assert capfd.readouterr().err == "", "LLVM minds what it is told"

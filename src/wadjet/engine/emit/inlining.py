@@ -99,17 +99,11 @@ class Places:
         self._numbers = {chain: 40 + 3 * k for k, chain in enumerate([(), *chains])}
 
     def mark(self, text: str, chain: Chain) -> str:
-        """A function with the place of each of its instructions."""
-        function = self._numbers[chain]
-        here = f", !dbg !{function + 2}"
-        lines = []
-        for line in text.split("\n"):
-            if line.startswith("define "):
-                line = f"{line[:-1]}!dbg !{function + 1} {{"
-            elif line and line != "}" and not _LABEL.fullmatch(line):
-                line += here
-            lines.append(line)
-        return "\n".join(lines)
+        """A function with the place of each of its instructions; its other entry, if it has two,
+        is a function to LLVM, too."""
+        first, end, other = text.partition("\n}\n")
+        marked = _mark(first, self._numbers[chain] + 1)
+        return marked + end + _mark(other, _OTHER_ENTRY)
 
     def metadata(self) -> str:
         """What the places refer to."""
@@ -117,14 +111,34 @@ class Places:
         for chain, k in self._numbers.items():
             name = " ".join(map(str, chain))
             rows.append(f'!{k} = !DIFile(filename: "{name or "-"}", directory: "")')
-            rows.append(
-                f'!{k + 1} = distinct !DISubprogram(name: "-", scope: !{k}, file: !{k}, line: 1, '
-                "type: !33, unit: !30, spFlags: DISPFlagDefinition)"
-            )
-            rows.append(f"!{k + 2} = !DILocation(line: 1, scope: !{k + 1})")
+            rows += _function(k + 1, k)
+        rows += _function(_OTHER_ENTRY, self._numbers[()])
         return "\n".join(rows)
 
 
+def _mark(text: str, function: int) -> str:
+    """Say of a function that it is this one, and of its instructions that they are in it."""
+    lines = []
+    for line in text.split("\n"):
+        if line.startswith("define "):
+            line = f"{line[:-1]}!dbg !{function} {{"
+        elif line and line != "}" and not _LABEL.fullmatch(line):
+            line += f", !dbg !{function + 1}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _function(k: int, file: int) -> list[str]:
+    """Metadata of a function, and of a place in it."""
+    return [
+        f'!{k} = distinct !DISubprogram(name: "-", scope: !{file}, file: !{file}, line: 1, '
+        "type: !33, unit: !30, spFlags: DISPFlagDefinition)",
+        f"!{k + 1} = !DILocation(line: 1, scope: !{k})",
+    ]
+
+
+#: Metadata of the other entry of a function.
+_OTHER_ENTRY: Final = 34
 _LABEL: Final = re.compile(r"[\w.]+:")
 _UNIT: Final = """
 !llvm.dbg.cu = !{!30}
