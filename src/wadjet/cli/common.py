@@ -194,7 +194,8 @@ def add_features(parser: argparse.ArgumentParser, default: str) -> None:
         metavar="A,B",
         default=default,
         help="proposals and editions: a name adds, -name removes, "
-        f"all, wasm1, wasm2, wasm3 and default are sets (default: {default})",
+        f"all, wasm1, wasm2, wasm3 and default are sets (default: {default}), "
+        "deterministic is the profile that leaves no result to the machine",
     )
 
 

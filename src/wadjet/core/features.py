@@ -2,6 +2,9 @@
 
 A feature set is a plain `frozenset` of these names. Everything in WebAssembly 3.0 is on, and so
 are the phase-4 proposals; the rest must be asked for, as in other toolkits.
+
+A set may hold the name of a profile, too (spec A.6): it changes nothing in what is valid, but what
+instructions compute where the standard leaves a choice.
 """
 
 from typing import Final
@@ -40,6 +43,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "legacy-exceptions": ("legacy", "try, catch, delegate, rethrow"),
 }
 
+#: The profile in which no result is left to the machine: NaNs are canonical, relaxed vector
+#: instructions do what their strict kin do.
+DETERMINISTIC: Final = "deterministic"
+
 _OFF: Final = frozenset(
     {
         "custom-page-sizes",
@@ -73,8 +80,9 @@ def parse_features(text: str, start: Features = DEFAULT) -> Features:
         name = word.removeprefix("-")
         if word in _SETS:
             chosen = _SETS[word]
-        elif name not in CATALOGUE:
-            raise Error(f"unknown feature {name!r}; known are {', '.join(sorted(CATALOGUE))}")
+        elif name not in CATALOGUE and name != DETERMINISTIC:
+            known = sorted([*CATALOGUE, DETERMINISTIC])
+            raise Error(f"unknown feature {name!r}; known are {', '.join(known)}")
         else:
             chosen = chosen - {name} if word.startswith("-") else chosen | {name}
     return chosen

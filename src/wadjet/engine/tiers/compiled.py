@@ -7,6 +7,8 @@ from typing import Final, final
 from weakref import finalize
 
 from wadjet.base.errors import Error
+from wadjet.base.records import replace
+from wadjet.core.features import DETERMINISTIC
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.runtime import log
@@ -22,6 +24,12 @@ from wadjet.engine.tiers.native import native_machine
 _PERIOD: Final = 5.0
 
 
+def _settings(valid: ValidModule) -> Settings:
+    """For this machine, and the profile that the module is under."""
+    here = host_settings()
+    return replace(here, deterministic=True) if DETERMINISTIC in valid.features else here
+
+
 class CompiledCode(NativeCode):
     """Machine code by way of LLVM. `source` is what the module was read from, if that is known:
     then its code is kept on disk. Code of a level below `least` is not taken from there."""
@@ -34,7 +42,7 @@ class CompiledCode(NativeCode):
         settings: Settings | None = None,
         source: bytes | str | None = None,
     ) -> None:
-        super().__init__(valid, *native_machine(), settings or host_settings())
+        super().__init__(valid, *native_machine(), settings or _settings(valid))
         self.source: Final = source
         #: what keeps the code, if anything does
         self.keeper: Keeper | None = None

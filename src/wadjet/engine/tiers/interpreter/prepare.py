@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from wadjet.core.features import DETERMINISTIC
+from wadjet.core.numerics import DETERMINISTIC as STRICT
 from wadjet.core.numerics import NUMERICS, PAIRS
 from wadjet.core.opcodes import row
 from wadjet.core.types import FuncType
@@ -67,6 +69,8 @@ def _walk(p: Preparation) -> None:
 def _compute(p: Preparation, op: int, imm: Any) -> None:
     """An instruction that only computes."""
     work = NUMERICS.get(op) or PAIRS.get(op)
+    if op in STRICT and DETERMINISTIC in p.unit.instance.valid.features:
+        work = STRICT[op]
     if work is None:
         found = PLAIN[op]
         count = found.operands
