@@ -87,7 +87,7 @@ def test_the_log_tells_what_is_compiled(tmp_path: Path) -> None:
     assert len(compiled) == 1
     assert len([line for line in lines if "cache: found 3 functions" in line]) == 1
     shown = run(tmp_path, "--tier", "optimizing", WADJET_LOG="1").stderr
-    assert "compiled busy!outer at its first call" in shown
+    assert "compiled busy!inner at its first call" in shown
 
 
 @linux_only
