@@ -30,13 +30,13 @@ def adapter(module: Module) -> bytes:
     if command:
         wanted.add("wasi:cli/run@0.2.0#run")
     here = resources.files(__package__)
-    text = _needed((here / "preview1.wat").read_text("utf-8"), wanted)
+    text = needed((here / "preview1.wat").read_text("utf-8"), wanted)
     made = resolve({"preview1.wit": (here / "preview1.wit").read_text("utf-8")})
     world = select_world(made, "command" if command else "reactor")
     return embed(encode(parse(text, ALL)), made, world)
 
 
-def _needed(text: str, wanted: Collection[str]) -> str:
+def needed(text: str, wanted: Collection[str]) -> str:
     """The module with those of its fields that exports of these names need."""
     fields = [found[0] for found in _FORM.finditer(text)]
     defined: dict[str, int] = {}

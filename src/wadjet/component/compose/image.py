@@ -101,7 +101,14 @@ class Image:
         self.store(t, value, address)
         return address
 
-    def _write(self, address: int, data: bytes) -> None:
+    def put(self, data: bytes) -> int:
+        """Bytes somewhere; their address."""
+        start = self.take(len(data), 1)
+        self.write(start, data)
+        return start
+
+    def write(self, address: int, data: bytes) -> None:
+        """Bytes at an address where room has been taken."""
         at = address - self.base
         self.data[at : at + len(data)] = data
 
@@ -123,7 +130,7 @@ class Image:
             case Flags():
                 assert isinstance(value, int), "as Plain has it"
                 size = elem_size(closed(t), I32)
-                self._write(address, value.to_bytes(size, "little"))
+                self.write(address, value.to_bytes(size, "little"))
             case _:
                 raise Invalid(f"values of {t!r} cannot be made ahead of time")
 
@@ -131,21 +138,19 @@ class Image:
         if t is STRING:
             assert isinstance(value, str), "as its type says"
             data = value.encode()
-            start = self.take(len(data), 1)
-            self._write(start, data)
-            self._write(address, struct.pack("<II", start, len(data)))
+            self.write(address, struct.pack("<II", self.put(data), len(data)))
         elif t is CHAR:
             assert isinstance(value, str), "as its type says"
-            self._write(address, struct.pack("<I", ord(value)))
+            self.write(address, struct.pack("<I", ord(value)))
         elif t is BOOL:
-            self._write(address, bytes([bool(value)]))
+            self.write(address, bytes([bool(value)]))
         elif t is F32 or t is F64:
-            self._write(address, struct.pack("<f" if t is F32 else "<d", value))
+            self.write(address, struct.pack("<f" if t is F32 else "<d", value))
         else:
             code = _SIZES.get(t.name[1:])
             if code is None:
                 raise Invalid(f"values of {t} cannot be made ahead of time")
-            self._write(
+            self.write(
                 address, struct.pack(f"<{code if t.name[0] == 's' else code.upper()}", value)
             )
 
@@ -174,7 +179,7 @@ class Image:
         start = address
         if length is None:
             start = self.take(size * len(items), alignment(element, I32))
-            self._write(address, struct.pack("<II", start, len(items)))
+            self.write(address, struct.pack("<II", start, len(items)))
         for i, item in enumerate(items):
             self.store(element, item, start + i * size)
 

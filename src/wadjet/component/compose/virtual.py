@@ -2,7 +2,8 @@
 
 Each function of an interface that is taken away gives the same answer every time. Whoever is denied
 something gets the error that the interface has for that, and traps where it has none; a stub
-answers with zeros and empty lists; constants are what one likes, in WAVE.
+answers with zeros and empty lists; constants are what one likes, in WAVE. Only files that are
+embedded have functions that do more (`files`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from wadjet.component.build.metadata import embed
 from wadjet.component.build.new import new
 from wadjet.component.closed import closed
 from wadjet.component.component import Component
+from wadjet.component.compose.files import (
+    ANSWERS, PREOPENS, STREAMED, TYPES, Tree, file_system, written,
+)  # fmt: skip
 from wadjet.component.compose.image import Image, Plain, refusal
 from wadjet.component.features import ALL
 from wadjet.component.types import Borrow, Defined, FuncType, List, Map, Option, Own, Prim, parts
@@ -41,13 +45,14 @@ _BASE: Final = 1024
 class Wishes:
     """What is to become of a component's imports. Interfaces and packages go by their names, with
     or without a version; constants by `interface#function`. `environment` and `arguments` are what
-    a program of `wasi:cli` finds there, if it asks."""
+    a program of `wasi:cli` finds there, if it asks; `files` is all that it finds in files."""
 
     deny: Sequence[str] = ()
     stub: Sequence[str] = ()
     constants: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] | None = None
     arguments: Sequence[str] | None = None
+    files: Tree | None = None
 
 
 def virtualization(component: Component, wishes: Wishes) -> Component:
@@ -62,7 +67,7 @@ def virtualization(component: Component, wishes: Wishes) -> Component:
     source = f"package {_PACKAGE};\nworld virtual {{\n{exports}}}\n"
     made = resolve({"virtual.wit": source, "deps/world.wit": world.text}, all_features=True)
     id = select_world(made, "virtual")
-    builder = _Answers(made)
+    builder = _Answers(made, wishes.files)
     for item in made.worlds[id].exports.values():
         assert isinstance(item, InterfaceItem), "interfaces alone are exported"
         builder.interface(item.id, plans[str(made.full_name(item.id))])
@@ -111,10 +116,12 @@ class _World:
 
 @dataclass(slots=True)
 class _Plan:
-    """What becomes of one interface: "deny" or "stub", and what else single functions answer."""
+    """What becomes of one interface: "deny" or "stub", and what else single functions answer.
+    `files` is its name without version if it is one for files."""
 
     otherwise: str
     constants: dict[str, str] = field(default_factory=dict)
+    files: str | None = None
 
 
 def _plans(world: _World, wishes: Wishes) -> dict[str, _Plan]:
@@ -131,6 +138,23 @@ def _plans(world: _World, wishes: Wishes) -> dict[str, _Plan]:
         for name, functions in world.names.items():
             if name.partition("@")[0] == ENVIRONMENT and function in functions:
                 plans.setdefault(name, _Plan("stub")).constants[function] = text
+    if wishes.files is not None:
+        plans |= _file_plans(world)
+    return plans
+
+
+def _file_plans(world: "_World") -> dict[str, _Plan]:
+    """What becomes of the interfaces for files."""
+    plans = {}
+    for plain in (TYPES, PREOPENS):
+        name, *others = _matching(world, plain)
+        if others or not name.startswith(f"{plain}@0.2."):
+            raise Invalid(f"files can be embedded for one version of `{plain}`, of WASI 0.2")
+        there = world.names[name]
+        if STREAMED in there:
+            raise Invalid("the component reads files by `read-via-stream`: none can be embedded")
+        constants = {f: text for f, text in ANSWERS.items() if plain == TYPES and f in there}
+        plans[name] = _Plan("stub", constants, plain)
     return plans
 
 
@@ -151,8 +175,13 @@ def _matching(world: _World, pattern: str) -> list[str]:
 class _Answers:
     """The core module of a virtual world, as text."""
 
-    def __init__(self, resolve_: Resolve) -> None:
+    def __init__(self, resolve_: Resolve, files: Tree | None) -> None:
         self._resolve: Final = resolve_
+        self._files: Final = files
+        #: the interfaces for files, with their versions, and what is asked of them
+        self._versions: Final[dict[str, str]] = {}
+        self._asked: Final = set[str]()
+        self._written: Final = written()
         self._closing: Final = Closing(resolve_)
         self._image: Final = Image(_BASE)
         self._imports: Final[dict[str, str]] = {}
@@ -164,7 +193,12 @@ class _Answers:
         for name in plan.constants:
             if name not in functions:
                 raise Invalid(f"`{self._resolve.full_name(id)}` has no function `{name}`")
+        if plan.files is not None:
+            self._versions[plan.files] = str(self._resolve.full_name(id))
         for function in functions.values():
+            if plan.files is not None and f"{plan.files}#{function.name}" in self._written:
+                self._asked.add(f"{plan.files}#{function.name}")
+                continue
             ft = self._closing.func(function)
             body = self._body(id, function, ft, plan)
             core = flatten_functype(ft, I32, "lift")
@@ -226,10 +260,14 @@ class _Answers:
             f"(import {where} (func {called} (param i32) (result i32)))"
             for where, called in self._imports.items()
         ]
+        files = ""
+        if self._files is not None:
+            files = file_system(self._image, self._files, self._versions, self._asked)
         pages = (_BASE + len(self._image.data) >> 16) + 1
         data = data_string(bytes(self._image.data))
         memory = f'(memory (export "memory") {pages}) (data (i32.const {_BASE}) {data})'
-        return f"(module {' '.join(imports)} {memory} {' '.join(self._funcs)} {_REALLOC})"
+        room = _REALLOC.replace("ROOM", str(pages))
+        return f"(module {' '.join(imports)} {files} {memory} {' '.join(self._funcs)} {room})"
 
 
 def _words(types: Sequence[ValType]) -> str:
@@ -244,11 +282,16 @@ def _has_handles(t: Prim | Defined) -> bool:
     return inside or isinstance(t.shape, Own | Borrow)
 
 
-#: room for arguments, which nobody looks at: all of them at one place
+#: room for arguments, one at a time: all of them at one place, after everything else
 _REALLOC: Final = """
-    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $page i32)
-        (local.set $page (memory.grow (i32.shr_u (i32.add (local.get 3) (i32.const 65535))
-            (i32.const 16))))
-        (if (i32.eq (local.get $page) (i32.const -1)) (then unreachable))
-        (i32.shl (local.get $page) (i32.const 16)))
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $more i32)
+        (local.set $more (i32.sub
+            (i32.add (i32.const ROOM)
+                (i32.shr_u (i32.add (local.get 3) (i32.const 65535)) (i32.const 16)))
+            (memory.size)))
+        (if (i32.gt_s (local.get $more) (i32.const 0))
+            (then
+                (if (i32.eq (memory.grow (local.get $more)) (i32.const -1))
+                    (then unreachable))))
+        (i32.shl (i32.const ROOM) (i32.const 16)))
 """
