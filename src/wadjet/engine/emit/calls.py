@@ -10,7 +10,7 @@ from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.exceptions import after_call
 from wadjet.engine.emit.function import Emit, FunctionEmitter, func_type
 from wadjet.engine.emit.libcalls import libcall
-from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type
+from wadjet.engine.emit.llvmtypes import in_memory, in_registers, llvm_type, parameters, result_type
 from wadjet.engine.emit.memory import widen
 
 
@@ -51,10 +51,18 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
             e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
 
 
+def _replaces(e: FunctionEmitter, type_: FuncType) -> bool:
+    """Whether a callee can take over the frame: LLVM leaves the stack as it is when the two take
+    different arguments there, and nobody returns to the right place then."""
+    own, other = map(parameters, (e.type, type_))
+    return own == other or (in_registers(e.type) and in_registers(type_))
+
+
 def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
-    """Leave the function by a call: the callee takes over its frame."""
+    """Leave the function by a call: the callee takes over its frame, if it can."""
     e.calls = True
-    call = f"musttail {_call_text(e, callee, context, type_, '%out', 'tailcc ')}"
+    kind, convention = ("musttail", "tailcc ") if _replaces(e, type_) else ("notail", "")
+    call = f"{kind} {_call_text(e, callee, context, type_, '%out', convention)}"
     if type_.results and not in_memory(type_.results):
         e.emit(f"ret {result_type(type_.results)} {e.let(call)}")
     else:
@@ -127,12 +135,13 @@ def _unless_subtype(e: FunctionEmitter, same: str, func: str, type_index: int) -
 
 
 def _func_of(
-    e: FunctionEmitter, func: str, type_index: int, entry: str = "code"
+    e: FunctionEmitter, func: str, type_index: int, tail: bool = False
 ) -> tuple[str, str, FuncType]:
-    """Code, context and type of the function behind a VMFunc."""
+    """Code, context and type of the function behind a VMFunc; `tail` asks for its entry for tail
+    calls, if it can be used."""
     type_ = e.unit.valid.types[type_index].comp
     assert isinstance(type_, FuncType)
-    code = e.word("ptr", func, VM_FUNC[entry])
+    code = e.word("ptr", func, VM_FUNC["tail" if tail and _replaces(e, type_) else "code"])
     return code, e.fixed("ptr", func, VM_FUNC["context"]), type_
 
 
@@ -154,18 +163,19 @@ def _call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
 
 def _return_call(e: FunctionEmitter, imm: object, i: int) -> None:
     index = cast(int, imm)
-    _tail(e, *target(e, index, tail=True), func_type(e.unit.valid, index))
+    type_ = func_type(e.unit.valid, index)
+    _tail(e, *target(e, index, tail=_replaces(e, type_)), type_)
 
 
 def _return_call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
     type_index, table = cast(tuple[int, int], imm)
     e.unit.declare("tails", "@tails = external hidden global ptr")
-    _tail(e, *_func_of(e, checked_entry(e, type_index, table), type_index, "tail"))
+    _tail(e, *_func_of(e, checked_entry(e, type_index, table), type_index, tail=True))
 
 
 def _return_call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
     e.unit.declare("tails", "@tails = external hidden global ptr")
-    _tail(e, *_func_of(e, _referenced(e), cast(int, imm), "tail"))
+    _tail(e, *_func_of(e, _referenced(e), cast(int, imm), tail=True))
 
 
 CALLS: Final[dict[int, Emit]] = {
