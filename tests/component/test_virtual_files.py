@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import wadjet
 from tests.component.test_build_new import core, world_of
 from tests.component.test_preview1 import component_of
 from wadjet.api.component import Component as Runnable
@@ -90,7 +91,6 @@ package wasi:filesystem@0.2.5 {
       get-flags: func() -> result<descriptor-flags, error-code>;
       advise: func(offset: u64, length: u64, advice: advice) -> result<_, error-code>;
       is-same-object: func(other: borrow<descriptor>) -> bool;
-      STREAM
     }
   }
   interface preopens {
@@ -127,6 +127,113 @@ APP = """(module
     (i32.store (i32.const 8) (i32.const 16))
     (i32.store (i32.const 12) (i32.const 5))
     (i32.const 8)))"""
+
+STREAMING_WIT = """package a:b;
+world app {
+  import wasi:filesystem/types@0.2.0;
+  import wasi:filesystem/preopens@0.2.0;
+  import wasi:cli/stdin@0.2.0;
+  import wasi:cli/stdout@0.2.0;
+  import wasi:clocks/monotonic-clock@0.2.0;
+  export wasi:cli/run@0.2.0;
+}
+package wasi:io@0.2.0 {
+  interface error { resource error; }
+  interface poll { resource pollable { block: func(); } }
+  interface streams {
+    use error.{error};
+    use poll.{pollable};
+    variant stream-error { last-operation-failed(error), closed }
+    resource input-stream {
+      blocking-read: func(len: u64) -> result<list<u8>, stream-error>;
+      skip: func(len: u64) -> result<u64, stream-error>;
+      subscribe: func() -> pollable;
+    }
+    resource output-stream {
+      blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
+    }
+  }
+}
+package wasi:clocks@0.2.0 {
+  interface monotonic-clock {
+    use wasi:io/poll@0.2.0.{pollable};
+    subscribe-duration: func(when: u64) -> pollable;
+  }
+}
+package wasi:cli@0.2.0 {
+  interface stdin {
+    use wasi:io/streams@0.2.0.{input-stream};
+    get-stdin: func() -> input-stream;
+  }
+  interface stdout {
+    use wasi:io/streams@0.2.0.{output-stream};
+    get-stdout: func() -> output-stream;
+  }
+  interface run { run: func() -> result; }
+}
+package wasi:filesystem@0.2.0 {
+  interface types {
+    use wasi:io/streams@0.2.0.{input-stream};
+    enum error-code { access }
+    flags path-flags { symlink-follow }
+    flags open-flags { create }
+    flags descriptor-flags { read }
+    resource descriptor {
+      read-via-stream: func(offset: u64) -> result<input-stream, error-code>;
+      open-at: func(path-flags: path-flags, path: string, open-flags: open-flags,
+        %flags: descriptor-flags) -> result<descriptor, error-code>;
+    }
+  }
+  interface preopens {
+    use types.{descriptor};
+    get-directories: func() -> list<tuple<descriptor, string>>;
+  }
+}"""
+#: writes what a stream gives from byte 4 on, less two bytes; then it must be closed, as must stdin
+STREAMING = """(module
+  (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
+  (import "wasi:filesystem/types@0.2.0" "[method]descriptor.open-at"
+    (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:filesystem/types@0.2.0" "[method]descriptor.read-via-stream"
+    (func $stream (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.0" "[method]input-stream.blocking-read"
+    (func $read (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.0" "[resource-drop]input-stream" (func $drop (param i32)))
+  (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+    (func $write (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.0" "[method]input-stream.skip" (func $skip (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.0" "[method]input-stream.subscribe"
+    (func $subscribe (param i32) (result i32)))
+  (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration"
+    (func (param i64) (result i32)))
+  (import "wasi:cli/stdin@0.2.0" "get-stdin" (func $in (result i32)))
+  (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $out (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "greeting")
+  (global $at (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (global.get $at)
+    (global.set $at (i32.add (global.get $at)
+      (i32.and (i32.add (local.get 3) (i32.const 7)) (i32.const -8)))))
+  (func (export "wasi:cli/run@0.2.0#run") (result i32) (local $in i32)
+    (call $directories (i32.const 16))
+    (call $open (i32.load (i32.load (i32.const 16))) (i32.const 0) (i32.const 100) (i32.const 8)
+      (i32.const 0) (i32.const 1) (i32.const 32))
+    (call $stream (i32.load (i32.const 36)) (i64.const 4) (i32.const 48))
+    (local.set $in (i32.load (i32.const 52)))
+    (call $block (call $subscribe (local.get $in)))
+    (call $skip (local.get $in) (i64.const 2) (i32.const 64))
+    (call $read (local.get $in) (i64.const 99) (i32.const 64))
+    (call $write (call $out) (i32.load (i32.const 68)) (i32.load (i32.const 72)) (i32.const 80))
+    (call $read (local.get $in) (i64.const 99) (i32.const 64))
+    (call $drop (local.get $in))
+    (local.set $in (call $in))
+    (call $block (call $subscribe (local.get $in)))
+    (call $read (local.get $in) (i64.const 99) (i32.const 88))
+    (i32.or (i32.ne (i32.load8_u (i32.const 88)) (i32.const 1))
+      (i32.or (i32.ne (i32.load8_u (i32.const 64)) (i32.const 1))
+        (i32.ne (i32.load8_u (i32.const 68)) (i32.const 1))))))"""
 
 C = r"""
 #include <dirent.h>
@@ -209,19 +316,25 @@ def test_a_program_finds_its_files_and_no_others(
 
 
 def test_a_guest_of_a_later_version() -> None:
-    made = embedded(new(core(APP, WIT.replace("STREAM", ""))), {})
+    made = embedded(new(core(APP, WIT)), {})
     assert "import" not in world_of(made)
     assert Runnable(encode(made)).instantiate({}).ask() == bytes([0, 1, 0, 0, 1])
 
 
-def test_streams_are_not_embedded() -> None:
-    wit = WIT.replace("STREAM", "read-via-stream: func(at: u64) -> result<u8, error-code>;")
-    app = APP.replace(
-        "(memory (export",
-        """(import "wasi:filesystem/types@0.2.5" "[method]descriptor.read-via-stream"
-             (func (param i32 i64 i32))) (memory (export""",
-    )
-    with pytest.raises(Invalid, match="reads files by `read-via-stream`"):
+def test_streams(tmp_path: Path) -> None:
+    made = embedded(new(core(STREAMING, STREAMING_WIT)), {"greeting": b"0123hello"})
+    assert "wasi:filesystem" not in world_of(made)
+    (tmp_path / "p.wasm").write_bytes(encode(made))
+    result = wadjet.run(tmp_path / "p.wasm", stdin=b"")
+    assert (result.returncode, result.stdout) == (0, b"llo")
+
+
+def test_two_streams_at_once() -> None:
+    wit = STREAMING_WIT.replace("write-and-flush: func(", "splice: func(in: borrow<input-stream>, ")
+    app = STREAMING.replace("write-and-flush", "splice")
+    app = app.replace("$write (param i32", "$write (param i32 i32")
+    app = app.replace("(call $write (call $out)", "(call $write (call $out) (local.get $in)")
+    with pytest.raises(Invalid, match=r"beside `.method.output-stream.blocking-splice`"):
         embedded(new(core(app, wit)), {})
 
 
@@ -250,7 +363,10 @@ def test_a_program_in_c(
     [
         (lambda: planted({"a": b""}, "a/b", b""), "two files are mounted"),
         (lambda: planted({"a": b""}, "a", {}), "two files are mounted"),
-        (lambda: planted({"a": {"b": b""}}, "/", {"a": {"b": b""}}), "two files are mounted"),
+        (
+            lambda: planted({"a": {"b": b""}}, "/", {"a": {"b": b""}}),
+            "two files are mounted",
+        ),
         (lambda: planted({}, "/../a", b""), "not a path from the root"),
         (lambda: planted({}, "/", b""), "the root is a folder"),
     ],

@@ -19,6 +19,10 @@ Tree = Mapping[str, "bytes | Tree"]
 #: the interfaces that files.wat implements, without version
 TYPES: Final = "wasi:filesystem/types"
 PREOPENS: Final = "wasi:filesystem/preopens"
+STREAMS: Final = "wasi:io/streams"
+STDIO: Final = ("wasi:cli/stdin", "wasi:cli/stdout", "wasi:cli/stderr")
+#: what it needs of the host if streams of files are subscribed to
+CLOCK: Final = "wasi:clocks/monotonic-clock"
 #: what other functions of them answer, in WAVE, if it is not nothing: who writes is refused
 ANSWERS: Final = dict.fromkeys(
     [
@@ -33,7 +37,7 @@ ANSWERS: Final = dict.fromkeys(
 ) | {
     "[method]descriptor.readlink-at": "err(invalid)",
 }  # fmt: skip
-#: what would need streams of our own, which nobody could tell from those of the host
+#: what needs streams of our own, so that those of the host must pass through here as well
 STREAMED: Final = "[method]descriptor.read-via-stream"
 #: room for results, and for the places of directory-entry-streams
 _AREA: Final = 128
@@ -79,6 +83,10 @@ def file_system(image: Image, tree: Tree, versions: Mapping[str, str], wanted: s
     their versions; `wanted` is those of `written` that are asked for."""
     if any(".read-directory" in name for name in wanted):
         wanted = wanted | {f"{TYPES}#[dtor]directory-entry-stream"}
+    if f"{TYPES}#{STREAMED}" in wanted:
+        wanted = wanted | {f"{STREAMS}#[dtor]input-stream"}
+    if any("output-stream" in name or name.startswith(STDIO[1:]) for name in wanted):
+        wanted = wanted | {f"{STREAMS}#[dtor]output-stream"}
     text = needed(_text(), wanted)
     for plain, full in versions.items():
         text = text.replace(f"{plain}#", f"{full}#").replace(f'{plain}"', f'{full}"')

@@ -17,6 +17,45 @@
     (func $new-descriptor (param i32) (result i32)))
   (import "[export]wasi:filesystem/types" "[resource-new]directory-entry-stream"
     (func $new-stream (param i32) (result i32)))
+  (import "[export]wasi:io/streams" "[resource-new]input-stream"
+    (func $new-input-stream (param i32) (result i32)))
+  (import "[export]wasi:io/streams" "[resource-new]output-stream"
+    (func $new-output-stream (param i32) (result i32)))
+  (import "wasi:io/streams" "[resource-drop]input-stream"
+    (func $drop-input-stream (param i32)))
+  (import "wasi:io/streams" "[resource-drop]output-stream"
+    (func $drop-output-stream (param i32)))
+  (import "wasi:io/streams" "[method]input-stream.read"
+    (func $read (param i32 i64 i32)))
+  (import "wasi:io/streams" "[method]input-stream.blocking-read"
+    (func $blocking-read (param i32 i64 i32)))
+  (import "wasi:io/streams" "[method]input-stream.skip"
+    (func $skip (param i32 i64 i32)))
+  (import "wasi:io/streams" "[method]input-stream.blocking-skip"
+    (func $blocking-skip (param i32 i64 i32)))
+  (import "wasi:io/streams" "[method]input-stream.subscribe"
+    (func $subscribe-input (param i32) (result i32)))
+  (import "wasi:io/streams" "[method]output-stream.subscribe"
+    (func $subscribe-output (param i32) (result i32)))
+  (import "wasi:clocks/monotonic-clock" "subscribe-duration"
+    (func $subscribe-duration (param i64) (result i32)))
+  (import "wasi:io/streams" "[method]output-stream.check-write"
+    (func $check-write (param i32 i32)))
+  (import "wasi:io/streams" "[method]output-stream.write"
+    (func $write (param i32 i32 i32 i32)))
+  (import "wasi:io/streams" "[method]output-stream.blocking-write-and-flush"
+    (func $blocking-write-and-flush (param i32 i32 i32 i32)))
+  (import "wasi:io/streams" "[method]output-stream.flush"
+    (func $flush (param i32 i32)))
+  (import "wasi:io/streams" "[method]output-stream.blocking-flush"
+    (func $blocking-flush (param i32 i32)))
+  (import "wasi:io/streams" "[method]output-stream.write-zeroes"
+    (func $write-zeroes (param i32 i64 i32)))
+  (import "wasi:io/streams" "[method]output-stream.blocking-write-zeroes-and-flush"
+    (func $blocking-write-zeroes-and-flush (param i32 i64 i32)))
+  (import "wasi:cli/stdin" "get-stdin" (func $get-stdin (result i32)))
+  (import "wasi:cli/stdout" "get-stdout" (func $get-stdout (result i32)))
+  (import "wasi:cli/stderr" "get-stderr" (func $get-stderr (result i32)))
 
   ;; Results: where they are. An error has its code at an offset.
 
@@ -247,4 +286,152 @@
 
   (func (export "wasi:filesystem/types#[dtor]directory-entry-stream") (param $at i32)
     (i32.store (local.get $at) (i32.const 0)))
+
+  ;; Streams, if somebody asks for read-via-stream. Guests have one type of them, so the host's
+  ;; pass through here: an output-stream stands for the host's, an input-stream for twice the host's
+  ;; and one, or else for a place with the bytes to come, as a directory-entry-stream does.
+
+  (func (export "wasi:filesystem/types#[method]descriptor.read-via-stream") (param $node i32)
+    (param $offset i64) (result i32) (local $at i32) (local $size i32) (local $from i32)
+    (if (call $is-directory (local.get $node))
+      (then (return (call $fail (i32.const 4) (i32.const 14)))))
+    (local.set $at (call $place))
+    (if (i32.eqz (local.get $at))
+      (then (return (call $fail (i32.const 4) (i32.const 22)))))
+    (local.set $size (i32.load offset=8 (local.get $node)))
+    (local.set $from (select (i32.wrap_i64 (local.get $offset)) (local.get $size)
+      (i64.lt_u (local.get $offset) (i64.extend_i32_u (local.get $size)))))
+    (i32.store (local.get $at) (i32.const 1))
+    (i32.store offset=4 (local.get $at)
+      (i32.add (i32.load offset=4 (local.get $node)) (local.get $from)))
+    (i32.store offset=8 (local.get $at) (i32.sub (local.get $size) (local.get $from)))
+    (i32.store offset=4 (global.get $area) (call $new-input-stream (local.get $at)))
+    (call $succeed))
+
+  (func $is-hosts (param $stream i32) (result i32)
+    (i32.and (local.get $stream) (i32.const 1)))
+
+  (func $hosts (param $stream i32) (result i32)
+    (i32.shr_u (local.get $stream) (i32.const 1)))
+
+  ;; take some of the bytes to come; how many
+  (func $take (param $at i32) (param $most i64) (result i32) (local $left i32) (local $count i32)
+    (local.set $left (i32.load offset=8 (local.get $at)))
+    (local.set $count (select (i32.wrap_i64 (local.get $most)) (local.get $left)
+      (i64.lt_u (local.get $most) (i64.extend_i32_u (local.get $left)))))
+    (i32.store offset=4 (local.get $at)
+      (i32.add (i32.load offset=4 (local.get $at)) (local.get $count)))
+    (i32.store offset=8 (local.get $at) (i32.sub (local.get $left) (local.get $count)))
+    (local.get $count))
+
+  ;; whether somebody wants more than nothing, and nothing is left
+  (func $is-over (param $at i32) (param $most i64) (result i32)
+    (i32.and (i64.ne (local.get $most) (i64.const 0))
+      (i32.eqz (i32.load offset=8 (local.get $at)))))
+
+  (func $read-file (param $at i32) (param $most i64) (result i32)
+    (if (call $is-over (local.get $at) (local.get $most))
+      (then (return (call $fail (i32.const 4) (i32.const 1)))))  ;; closed
+    (i32.store offset=4 (global.get $area) (i32.load offset=4 (local.get $at)))
+    (i32.store offset=8 (global.get $area) (call $take (local.get $at) (local.get $most)))
+    (call $succeed))
+
+  (func $skip-file (param $at i32) (param $most i64) (result i32)
+    (if (call $is-over (local.get $at) (local.get $most))
+      (then (return (call $fail (i32.const 8) (i32.const 1)))))
+    (i64.store offset=8 (global.get $area)
+      (i64.extend_i32_u (call $take (local.get $at) (local.get $most))))
+    (call $succeed))
+
+  (func (export "wasi:io/streams#[method]input-stream.read") (param $stream i32)
+    (param $most i64) (result i32)
+    (if (i32.eqz (call $is-hosts (local.get $stream)))
+      (then (return (call $read-file (local.get $stream) (local.get $most)))))
+    (call $read (call $hosts (local.get $stream)) (local.get $most) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]input-stream.blocking-read") (param $stream i32)
+    (param $most i64) (result i32)
+    (if (i32.eqz (call $is-hosts (local.get $stream)))
+      (then (return (call $read-file (local.get $stream) (local.get $most)))))
+    (call $blocking-read (call $hosts (local.get $stream)) (local.get $most) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]input-stream.skip") (param $stream i32)
+    (param $most i64) (result i32)
+    (if (i32.eqz (call $is-hosts (local.get $stream)))
+      (then (return (call $skip-file (local.get $stream) (local.get $most)))))
+    (call $skip (call $hosts (local.get $stream)) (local.get $most) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]input-stream.blocking-skip") (param $stream i32)
+    (param $most i64) (result i32)
+    (if (i32.eqz (call $is-hosts (local.get $stream)))
+      (then (return (call $skip-file (local.get $stream) (local.get $most)))))
+    (call $blocking-skip (call $hosts (local.get $stream)) (local.get $most) (global.get $area))
+    (global.get $area))
+
+  ;; files are always ready
+  (func (export "wasi:io/streams#[method]input-stream.subscribe") (param $stream i32) (result i32)
+    (if (result i32) (call $is-hosts (local.get $stream))
+      (then (call $subscribe-input (call $hosts (local.get $stream))))
+      (else (call $subscribe-duration (i64.const 0)))))
+
+  (func (export "wasi:io/streams#[dtor]input-stream") (param $stream i32)
+    (if (call $is-hosts (local.get $stream))
+      (then (call $drop-input-stream (call $hosts (local.get $stream))))
+      (else (i32.store (local.get $stream) (i32.const 0)))))
+
+  (func (export "wasi:cli/stdin#get-stdin") (result i32)
+    (call $new-input-stream
+      (i32.or (i32.shl (call $get-stdin) (i32.const 1)) (i32.const 1))))
+
+  (func (export "wasi:cli/stdout#get-stdout") (result i32)
+    (call $new-output-stream (call $get-stdout)))
+
+  (func (export "wasi:cli/stderr#get-stderr") (result i32)
+    (call $new-output-stream (call $get-stderr)))
+
+  (func (export "wasi:io/streams#[dtor]output-stream") (param $stream i32)
+    (call $drop-output-stream (local.get $stream)))
+
+  (func (export "wasi:io/streams#[method]output-stream.subscribe") (param $stream i32) (result i32)
+    (call $subscribe-output (local.get $stream)))
+
+  (func (export "wasi:io/streams#[method]output-stream.check-write")
+    (param $stream i32) (result i32)
+    (call $check-write (local.get $stream) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.write")
+    (param $stream i32) (param $from i32) (param $size i32) (result i32)
+    (call $write (local.get $stream) (local.get $from) (local.get $size) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.blocking-write-and-flush")
+    (param $stream i32) (param $from i32) (param $size i32) (result i32)
+    (call $blocking-write-and-flush (local.get $stream) (local.get $from) (local.get $size)
+      (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.flush")
+    (param $stream i32) (result i32)
+    (call $flush (local.get $stream) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.blocking-flush")
+    (param $stream i32) (result i32)
+    (call $blocking-flush (local.get $stream) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.write-zeroes")
+    (param $stream i32) (param $count i64) (result i32)
+    (call $write-zeroes (local.get $stream) (local.get $count) (global.get $area))
+    (global.get $area))
+
+  (func (export "wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush")
+    (param $stream i32) (param $count i64) (result i32)
+    (call $blocking-write-zeroes-and-flush (local.get $stream) (local.get $count)
+      (global.get $area))
+    (global.get $area))
 )

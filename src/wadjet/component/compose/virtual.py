@@ -19,7 +19,7 @@ from wadjet.component.build.new import new
 from wadjet.component.closed import closed
 from wadjet.component.component import Component
 from wadjet.component.compose.files import (
-    ANSWERS, PREOPENS, STREAMED, TYPES, Tree, file_system, written,
+    ANSWERS, CLOCK, PREOPENS, STDIO, STREAMED, STREAMS, TYPES, Tree, file_system, written,
 )  # fmt: skip
 from wadjet.component.compose.image import Image, Plain, refusal
 from wadjet.component.features import ALL
@@ -64,15 +64,25 @@ def virtualization(component: Component, wishes: Wishes) -> Component:
     world = _World(component)
     plans = _plans(world, wishes)
     exports = "".join(f"  export {name};\n" for name in plans)
+    hosts = _hosts(world, plans)
+    exports += "".join(f"  import {name};\n" for name in hosts.values())
     source = f"package {_PACKAGE};\nworld virtual {{\n{exports}}}\n"
     made = resolve({"virtual.wit": source, "deps/world.wit": world.text}, all_features=True)
     id = select_world(made, "virtual")
-    builder = _Answers(made, wishes.files)
+    builder = _Answers(made, wishes.files, hosts)
     for item in made.worlds[id].exports.values():
         assert isinstance(item, InterfaceItem), "interfaces alone are exported"
         builder.interface(item.id, plans[str(made.full_name(item.id))])
     module = encode(parse(builder.text(), ALL))
     return decode_binary(encode_binary(new(embed(module, made, id))), ALL)
+
+
+def _hosts(world: "_World", plans: Mapping[str, "_Plan"]) -> dict[str, str]:
+    """The interfaces that streams are taken from, by their names without version."""
+    if all(plan.files != STREAMS for plan in plans.values()):
+        return {}
+    names = {name.partition("@")[0]: name for name in world.names}
+    return {plain: names[plain] for plain in (STREAMS, CLOCK, *STDIO) if plain in names}
 
 
 def _environment(wishes: Wishes) -> dict[str, str]:
@@ -102,12 +112,19 @@ class _World:
         made, world = decode(component)
         if world is None:
             raise Invalid("this is a WIT package, not a component")
-        #: imported interfaces → their functions
-        self.names: Final = {
-            made.key_name(key): list(made.interfaces[key].functions)
+        imported = {
+            made.key_name(key): made.interfaces[key]
             for key in made.worlds[world].imports
             if not isinstance(key, str)
         }
+        #: imported interfaces → their functions
+        self.names: Final = {name: list(each.functions) for name, each in imported.items()}
+        #: those that have to do with streams
+        self.streaming: Final = [
+            name
+            for name, each in imported.items()
+            if "input-stream" in each.types or "output-stream" in each.types
+        ]
         others = dependencies(made, made.main)
         self.text: Final = "package root:none;\n" + "".join(
             print_package(made, made.main, others).partition("\n}\n")[2]
@@ -139,22 +156,44 @@ def _plans(world: _World, wishes: Wishes) -> dict[str, _Plan]:
             if name.partition("@")[0] == ENVIRONMENT and function in functions:
                 plans.setdefault(name, _Plan("stub")).constants[function] = text
     if wishes.files is not None:
-        plans |= _file_plans(world)
+        plans = {**_file_plans(world), **plans}
     return plans
 
 
 def _file_plans(world: "_World") -> dict[str, _Plan]:
     """What becomes of the interfaces for files."""
-    plans = {}
+    plans: dict[str, _Plan] = {}
     for plain in (TYPES, PREOPENS):
         name, *others = _matching(world, plain)
         if others or not name.startswith(f"{plain}@0.2."):
             raise Invalid(f"files can be embedded for one version of `{plain}`, of WASI 0.2")
         there = world.names[name]
         if STREAMED in there:
-            raise Invalid("the component reads files by `read-via-stream`: none can be embedded")
+            plans |= _stream_plans(world)
         constants = {f: text for f, text in ANSWERS.items() if plain == TYPES and f in there}
         plans[name] = _Plan("stub", constants, plain)
+    return plans
+
+
+def _stream_plans(world: "_World") -> dict[str, _Plan]:
+    """What becomes of the interfaces that streams come from. Raises Invalid for others of them, and
+    for what needs more than one stream."""
+    known, plans = written(), {}
+    for name in world.streaming:
+        plain = name.partition("@")[0]
+        if plain in (TYPES, PREOPENS):
+            continue
+        for function in world.names[name]:
+            if f"{plain}#{function}" not in known:
+                raise Invalid(f"files cannot be embedded beside `{function}` of `{name}`")
+        plans[name] = _Plan("stub", files=plain)
+    waits = any("[method]input-stream.subscribe" in world.names[name] for name in plans)
+    if waits and not any(
+        "subscribe-duration" in functions
+        for name, functions in world.names.items()
+        if name.partition("@")[0] == CLOCK
+    ):
+        raise Invalid(f"files cannot be embedded: `subscribe-duration` of `{CLOCK}` is missing")
     return plans
 
 
@@ -175,11 +214,11 @@ def _matching(world: _World, pattern: str) -> list[str]:
 class _Answers:
     """The core module of a virtual world, as text."""
 
-    def __init__(self, resolve_: Resolve, files: Tree | None) -> None:
+    def __init__(self, resolve_: Resolve, files: Tree | None, hosts: dict[str, str]) -> None:
         self._resolve: Final = resolve_
         self._files: Final = files
         #: the interfaces for files, with their versions, and what is asked of them
-        self._versions: Final[dict[str, str]] = {}
+        self._versions: Final = {**hosts}
         self._asked: Final = set[str]()
         self._written: Final = written()
         self._closing: Final = Closing(resolve_)
