@@ -2,7 +2,8 @@
 
 Each instruction in use becomes one helper function, which sets the processor's rounding direction
 around a single operation. The helper is never inlined: elsewhere LLVM takes rounding to nearest
-for granted.
+for granted. And it must not learn what its operands are: it would compute an exact result itself,
+and give a zero the sign that it has when rounding to nearest.
 """
 
 import re
@@ -40,9 +41,16 @@ def _variant(row: Row) -> Emit:
     symbol = f"round.{row.mnemonic}"
     params = [f"{t} %x{k}" for k, t in enumerate(types)]
     extra = ['metadata !"round.dynamic"'] if name != "fpext" else []
-    args = ", ".join([*params, *extra, 'metadata !"fpexcept.strict"'])
+    hidden = [f"{t} %y{k}" for k, t in enumerate(types)]
+    args = ", ".join([*hidden, *extra, 'metadata !"fpexcept.strict"'])
+    hide = "".join([
+        f"%c{k} = alloca {t}\nstore volatile {t} %x{k}, ptr %c{k}\n"
+        f"%y{k} = load volatile {t}, ptr %c{k}\n"
+        for k, t in enumerate(types)
+    ])  # fmt: skip
     text = (
         f"define internal {result} @{symbol}({', '.join(params)}) noinline nounwind strictfp {{\n"
+        f"{hide}"
         f"call void @llvm.set.rounding(i32 {_DIRECTIONS[found['way']]}) strictfp\n"
         f"%r = call {result} @llvm.experimental.constrained.{name}.{shapes}({args}) strictfp\n"
         f"call void @llvm.set.rounding(i32 {_NEAREST}) strictfp\n"
