@@ -74,5 +74,5 @@
 ;;! wadjet: error: input.wat: nothing to run: it exports no function _start; try --invoke NAME (functions it exports: add)
 ;;= 1
 ;;$ wadjet print --features nonsense %
-;;! wadjet: error: unknown feature 'nonsense'; known are bulk-memory, compact-imports, custom-descriptors, custom-page-sizes, exceptions, extended-const, function-references, gc, legacy-exceptions, memory64, multi-memory, multi-value, mutable-globals, mvp, reference-types, relaxed-dead-code, relaxed-simd, rounding-variants, saturating-float-to-int, shared-everything-threads, sign-extension, simd, stack-switching, tail-call, threads, wide-arithmetic
+;;! wadjet: error: unknown feature 'nonsense'; known are bulk-memory, compact-imports, custom-descriptors, custom-page-sizes, deterministic, exceptions, extended-const, function-references, gc, legacy-exceptions, memory64, multi-memory, multi-value, mutable-globals, mvp, reference-types, relaxed-dead-code, relaxed-simd, rounding-variants, saturating-float-to-int, shared-everything-threads, sign-extension, simd, stack-switching, tail-call, threads, wide-arithmetic
 ;;= 2
