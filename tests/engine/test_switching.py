@@ -188,3 +188,45 @@ def test_no_suspension_crosses_the_host(tier: Any) -> None:
     )
     with pytest.raises(Trap, match="unhandled tag"):
         call(instance, "run")
+
+
+def test_a_continuation_comes_back_from_python_with_its_exception(tier: Any) -> None:
+    guest = tier.make(
+        f"""(module (import "" "" (func $host)) {GENERATOR}
+          (tag $e (param (ref $c)))
+          (func (export "throw") (throw $e (cont.new $c (ref.func $count))))
+          (func (export "run") (result i32)
+            (block $yielded (result i32 (ref $k))
+              (i32.const 7)
+              (block $caught (result (ref $c))
+                (try_table (catch $e $caught) (call $host))
+                (unreachable))
+              (resume $c (on $yield $yielded))
+              (unreachable))
+            (drop)))""",
+        lambda: call(guest, "throw"),
+    )
+    assert call(guest, "run") == 7
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        """(loop $on
+             (block $yielded (result i32 (ref $k))
+               (resume $c (on $yield $yielded) (i32.const 1) (cont.new $c (ref.func $count)))
+               (return (i32.const -1)))
+             (drop) (drop)
+             (br_if $on (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))""",
+        """(loop $on
+             (block $caught (result exnref)
+               (try_table (catch_all_ref $caught) (throw $other)) (unreachable))
+             (drop)
+             (br_if $on (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))""",
+    ],
+    ids=["continuations", "exceptions"],
+)
+def test_what_nobody_refers_to_takes_no_memory(tier: Any, body: str) -> None:
+    text = f"""{GENERATOR}
+      (func (export "run") (param i32) (result i32) {body} (local.get 0))"""
+    assert tier.run(text, 5000, store=Store(Limits(memory=1 << 20))) == 0

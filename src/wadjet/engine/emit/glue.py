@@ -138,8 +138,14 @@ inner:
   %outer.floor = load i64, ptr %outer.floor.p
   br label %go
 first:
+  ; what Python code that holds the store has been asked for stays
+  %fresh = icmp eq i64 %depth, 0
+  br i1 %fresh, label %calm, label %measure
+calm:
   %interrupt.p = {word("store", "%store", "interrupt")}
   store i64 0, ptr %interrupt.p
+  br label %measure
+measure:
   %low.p = {word("thread", "%t", "stack_low")}
   %low = load i64, ptr %low.p
   %size.p = {word("store", "%store", "stack_size")}
@@ -150,7 +156,7 @@ first:
   %bottom = call i64 @llvm.umax.i64(i64 %budget, i64 %low)
   br label %go
 go:
-  %floor = phi i64 [ %outer.floor, %inner ], [ %bottom, %first ]
+  %floor = phi i64 [ %outer.floor, %inner ], [ %bottom, %measure ]
   %floor.p = {word("stack", "%base", "floor")}
   store i64 %floor, ptr %floor.p
   %base.limit.p = {word("stack", "%base", "limit")}

@@ -23,6 +23,8 @@ MAX_LENGTH: Final = 1 << 27
 _words: Final = itertools.count(1 << 40, WORD)
 #: Bytes charged for an object besides its fields.
 HEADER: Final = 16
+#: Bytes charged for an exception or a continuation.
+_THING: Final = 512
 #: The least number of bytes between two collections.
 _PERIOD: Final = 4 << 20
 
@@ -69,20 +71,25 @@ class Heap(ObjectHeap):
 
         The heap keeps the list.
         """
-        size = HEADER + WORD * len(fields)
-        if not self._take(size):
-            raise failure(TrapCode.OUT_OF_MEMORY)
-        self._allocated += size
+        self._charge(HEADER + WORD * len(fields))
         word = next(_words)
         self._objects[word] = Object(type_, fields, descriptor)
         return word
 
     def keep(self, thing: object, references: References) -> int:
-        """The word of an exception or a continuation. `references` tells what words it holds."""
+        """The word of an exception or a continuation; Exhaustion where there is no room.
+
+        `references` tells what words it holds.
+        """
+        self._charge(_THING)
         word = next(_words)
         self._things[word] = thing, references
-        self._allocated += HEADER
         return word
+
+    def _charge(self, size: int) -> None:
+        if not self._take(size):
+            raise failure(TrapCode.OUT_OF_MEMORY)
+        self._allocated += size
 
     def thing(self, word: int) -> object:
         """What `keep` was given."""
@@ -145,6 +152,14 @@ class Heap(ObjectHeap):
         """Has so much been allocated that it is time to look for garbage?"""
         return self._allocated >= self._patience
 
+    @property
+    def is_full(self) -> bool:
+        """Is there no room for another exception or continuation?"""
+        if not self._take(_THING):
+            return True
+        self._give(_THING)
+        return False
+
     def collect(self, roots: Iterable[int]) -> None:
         """Free what no root leads to.
 
@@ -163,6 +178,8 @@ class Heap(ObjectHeap):
                 freed += size
         for word in self._things.keys() - live:
             del self._things[word]
+            freed += _THING
+        kept += _THING * len(self._things)
         self._give(freed)
         self._allocated = 0
         self._patience = max(_PERIOD, kept)

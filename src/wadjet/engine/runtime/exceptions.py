@@ -30,8 +30,14 @@ class Thrown(WasmException):
         self.origin = origin
 
     def held(self) -> list[int]:
-        """Its arguments, for collections."""
-        return self.raw
+        """Its arguments and its word, for collections."""
+        return [*self.raw, self.word]
+
+    def kept(self, heap: Heap) -> int:
+        """Its word in the heap; Exhaustion where there is no room."""
+        if self.word == 0:
+            self.word = heap.keep(self, self.held)
+        return self.word
 
 
 def raw_payload(error: WasmException, tag: Tag, store: "Store") -> list[int]:
@@ -50,21 +56,33 @@ def enter_guest(error: WasmException, store: "Store") -> Thrown:
         return error
     if not isinstance(error.tag, Tag):
         return Thrown(error.tag, [], error)  # only a catch_all can want it
-    return Thrown(error.tag, raw_payload(error, error.tag, store), error)
+    known = error.ref
+    if not isinstance(known, Ref) or known.store is not store.current():
+        return Thrown(error.tag, raw_payload(error, error.tag, store), error)
+    assert isinstance(store.heap, Heap), "it is interpreted code that handles it"
+    before = store.heap.thing(known.word)
+    assert isinstance(before, Thrown), "what an exception keeps alive is one"
+    thrown = Thrown(error.tag, before.raw, error)
+    thrown.word = known.word
+    return thrown
 
 
 def leave_guest(error: Thrown, store: "Store") -> WasmException:
-    """An exception that no interpreted code caught, as the host sees it."""
+    """An exception that no interpreted code caught, as the host sees it. Exhaustion where there is
+    no room to keep what it carries."""
     if error.origin is not None:
         return error.origin
     assert isinstance(error.tag, Tag), "guests throw tags"
-    return from_raw(error.tag, error.raw, store)
+    assert isinstance(store.heap, Heap), "it is interpreted code that threw it"
+    return from_raw(error.tag, error.raw, error.kept(store.heap), store)
 
 
-def from_raw(tag: Tag, raw: list[int], store: "Store") -> WasmException:
-    """An exception of the guest for Python."""
-    values = (to_python(word, t, store) for word, t in zip(raw, tag.type.params))
-    return WasmException(tag, *values)
+def from_raw(tag: Tag, raw: list[int], word: int, store: "Store") -> WasmException:
+    """An exception of the guest for Python, which keeps the guest's own alive."""
+    values = (to_python(bits, t, store) for bits, t in zip(raw, tag.type.params))
+    error = WasmException(tag, *values)
+    error.ref = store.ref(word)
+    return error
 
 
 def to_word(error: WasmException, store: "Store") -> int:
@@ -85,9 +103,7 @@ def _allocate(heap: ObjectHeap, tag: Tag, raw: list[int]) -> int:
     if isinstance(heap, NativeHeap):
         return heap.new_exception(heap.vm_tag(tag.id, tag.type, tag), tag.type, raw)
     assert isinstance(heap, Heap), "there are two kinds"
-    thrown = Thrown(tag, raw)
-    thrown.word = heap.keep(thrown, thrown.held)
-    return thrown.word
+    return Thrown(tag, raw).kept(heap)
 
 
 def from_word(word: int, store: "Store") -> WasmException:
@@ -96,19 +112,13 @@ def from_word(word: int, store: "Store") -> WasmException:
     if isinstance(heap, NativeHeap):
         tag = heap.tag_of(word)
         assert isinstance(tag, Tag), "vm_tag was given a Tag"
-        error = from_raw(tag, heap.payload(word, tag.type), store)
-    else:
-        assert isinstance(heap, Heap), "there are two kinds"
-        thrown = heap.thing(word)
-        assert isinstance(thrown, Thrown), "an exnref refers to an exception"
-        error = _plain(thrown, store)
+        return from_raw(tag, heap.payload(word, tag.type), word, store)
+    assert isinstance(heap, Heap), "there are two kinds"
+    thrown = heap.thing(word)
+    assert isinstance(thrown, Thrown), "an exnref refers to an exception"
+    if isinstance(thrown.tag, Tag):
+        return from_raw(thrown.tag, thrown.raw, word, store)
+    assert thrown.origin is not None, "only the host throws what is no tag"
+    error = WasmException(thrown.tag, *thrown.origin.payload)
     error.ref = store.ref(word)
     return error
-
-
-def _plain(thrown: Thrown, store: "Store") -> WasmException:
-    """A new exception like it, which does not lead back to it (nor keep itself alive)."""
-    if isinstance(thrown.tag, Tag):
-        return from_raw(thrown.tag, thrown.raw, store)
-    assert thrown.origin is not None, "only the host throws what is no tag"
-    return WasmException(thrown.tag, *thrown.origin.payload)

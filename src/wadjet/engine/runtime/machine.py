@@ -28,7 +28,7 @@ from wadjet.engine.gc.holders import all_held
 from wadjet.engine.gc.native import Collector, NativeHeap, Roots
 from wadjet.engine.gc.objects import ObjectHeap
 from wadjet.engine.runtime.arena import guest_arena, runtime_arena
-from wadjet.engine.runtime.exceptions import from_raw, raw_payload
+from wadjet.engine.runtime.exceptions import from_raw, to_word
 from wadjet.engine.runtime.forks import Forks
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
@@ -328,7 +328,7 @@ class Machine:
             raise raised[1]  # it came from Python
         tag = heap.tag_of(word)
         assert isinstance(tag, Tag), "vm_tag was given a Tag"
-        raise from_raw(tag, heap.payload(word, tag.type), store)
+        raise from_raw(tag, heap.payload(word, tag.type), word, store)
 
     def _on_raised(self, host: int, pc: int, exception: int) -> int:
         """A host function raised a WasmException: let the guest that called it have it, if its code
@@ -339,10 +339,8 @@ class Machine:
         if (found is not None and not found[0].settings.exceptions) or not isinstance(tag, Tag):
             return 0
         store = store_at(VM_HOST_FUNC.read(host, "store"))
-        raw = raw_payload(error, tag, store)
-        heap = _native(store.heap)
-        word = heap.new_exception(heap.vm_tag(tag.id, tag.type, tag), tag.type, raw)
-        heap.raised = word, error
+        word = to_word(error, store)
+        _native(store.heap).raised = word, error
         VM_STORE.write(store.address, "exception", word)
         return 1
 

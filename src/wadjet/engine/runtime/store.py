@@ -343,9 +343,13 @@ class Store:
 
     def hold(self) -> None:
         """Keep other threads out until `release`: what runs there might collect objects whose words
-        are on their way. Waits while another thread is inside."""
-        address = self._acquire().address
-        VM_STORE.write(address, "depth", VM_STORE.read(address, "depth") + 1)
+        are on their way. Waits while another thread is inside. What has been asked of the store
+        while it was idle is forgotten."""
+        store = self._acquire()
+        depth = VM_STORE.read(store.address, "depth") + 1
+        VM_STORE.write(store.address, "depth", depth)
+        if depth == 1:
+            store._interrupt.value = 0
 
     def release(self) -> None:
         """End what `hold` began."""
@@ -369,12 +373,10 @@ class Store:
         self.hold()
         store = self.current()
         seconds = store.limits.seconds
-        if VM_STORE.read(store.address, "depth") == 1:
-            store._interrupt.value = 0
-            if seconds is not None:
-                store._alarm = alarm = threading.Timer(seconds, store._time_over)
-                alarm.daemon = True
-                alarm.start()
+        if seconds is not None and VM_STORE.read(store.address, "depth") == 1:
+            store._alarm = alarm = threading.Timer(seconds, store._time_over)
+            alarm.daemon = True
+            alarm.start()
 
     def leave(self) -> None:
         """End what `enter` began."""
@@ -382,7 +384,6 @@ class Store:
         if VM_STORE.read(store.address, "depth") == 1 and store._alarm is not None:
             store._alarm.cancel()
             store._alarm = None
-            store._interrupt.value = 0
         self.release()
 
     def _time_over(self) -> None:

@@ -57,7 +57,9 @@ def _bind(unit: Unit, _types: tuple[int, int]) -> Work:
     def bind(*operands: int) -> int:
         *args, word = operands
         old = _continuation(unit.heap, word)
-        return keep(unit.heap, Continuation(old.top, old.root, old.callee, old.args + args))
+        made = keep(unit.heap, Continuation(old.top, old.root, old.callee, old.args + args))
+        old.take()  # last, since there may be no room
+        return made
 
     return bind
 
@@ -69,10 +71,10 @@ def _bound(unit: Unit, types: tuple[int, int]) -> int:
 
 
 def _continuation(heap: Heap, word: int) -> Continuation:
-    """What a contref refers to, taken: traps if it is null or was taken before."""
+    """What a contref refers to; traps if it is null."""
     found = heap.thing(require(word, TrapCode.NULL_CONTINUATION))
     assert isinstance(found, Continuation), "a contref refers to a continuation"
-    return found.take()
+    return found
 
 
 # --- going in and out ----------------------------------------------------------------------------
@@ -132,6 +134,7 @@ def _leave(run: "Run", tag: Tag, switch: bool) -> Fiber:
 
 def _suspension(tag: Tag, arity: int, heap: Heap) -> Act:
     def suspend(run: "Run") -> None:
+        run.make_room()
         top = run.fiber
         root = _leave(run, tag, switch=False)
         args = _pop(top.frames[-1][3], arity)
@@ -147,7 +150,7 @@ def _suspension(tag: Tag, arity: int, heap: Heap) -> Act:
 def _resumption(arity: int, handlers: Handlers, heap: Heap) -> Act:
     def resume(run: "Run") -> None:
         stack = run.fiber.frames[-1][3]
-        continuation = _continuation(heap, stack.pop())
+        continuation = _continuation(heap, stack.pop()).take()
         args = _pop(stack, arity)
         _enter(run, continuation, handlers)
         _go_on(run, continuation, args)
@@ -162,7 +165,7 @@ def _throwing(make: Callable[[list[int]], Thrown], handlers: Handlers, heap: Hea
         stack = run.fiber.frames[-1][3]
         word = stack.pop()
         error = make(stack)
-        continuation = _continuation(heap, word)
+        continuation = _continuation(heap, word).take()
         _enter(run, continuation, handlers)
         run.unwind(error)
 
@@ -171,9 +174,10 @@ def _throwing(make: Callable[[list[int]], Thrown], handlers: Handlers, heap: Hea
 
 def _switching(tag: Tag, arity: int, heap: Heap) -> Act:
     def switch(run: "Run") -> None:
+        run.make_room()
         top = run.fiber
         stack = top.frames[-1][3]
-        target = _continuation(heap, stack.pop())
+        target = _continuation(heap, stack.pop()).take()
         args = _pop(stack, arity)
         root = _leave(run, tag, switch=True)
         args.append(keep(heap, Continuation(top, root, None, [])))

@@ -58,8 +58,6 @@ class Run(Holder):
             return self.execute()
         finally:
             runs.pop()
-            if not runs:
-                VM_STORE.write(self.store.address, "interrupt", 0)
 
     def frame(self, callee: Callee, args: list[int]) -> Frame:
         """A new frame at the beginning of a function."""
@@ -251,6 +249,13 @@ class Run(Holder):
         del stack[len(stack) - shape[0] :]
         stack.append(word)
 
+    def make_room(self, *words: int) -> None:
+        """Collect garbage if it is time, or if there is no room for another exception or
+        continuation. All frames are on their fibers; `words` are what else is in use."""
+        heap = heap_of(self.store)
+        if heap.wants_collection or heap.is_full:
+            self.store.collect(words)
+
     def held(self) -> Iterator[int]:
         """The values in all frames but the one that `execute` has in hand."""
         fiber: Fiber | None = self.fiber
@@ -269,6 +274,7 @@ class Run(Holder):
     def unwind(self, error: Thrown) -> None:
         """Drop frames until one handles the exception, and let that one go on there. Raises where
         none does."""
+        self.make_room(*error.held())
         while True:
             frames = self.fiber.frames
             while frames:
@@ -291,9 +297,7 @@ class Run(Holder):
         if clause.tag is not None:
             stack += error.raw
         if clause.with_ref:
-            if error.word == 0:
-                error.word = heap_of(self.store).keep(error, error.held)
-            stack.append(error.word)
+            stack.append(error.kept(heap_of(self.store)))
 
     def backtrace(self) -> tuple[Place, ...]:
         """The guest functions on the stack, innermost first."""
