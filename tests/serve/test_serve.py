@@ -195,7 +195,8 @@ def test_bodies_flow_without_piling_up() -> None:
     most = 0
 
     async def main() -> None:
-        from wadjet.wasi.http.server import Connections, ServerOptions
+        from wadjet.wasi.http.connection import ServerOptions
+        from wadjet.wasi.http.server import connections as connections_of
 
         ahead = 0
         piece = bytes(1 << 16)
@@ -210,7 +211,7 @@ def test_bodies_flow_without_piling_up() -> None:
         async def handler(request: Request) -> Response:
             return Response(200, [], Body(pieces()))
 
-        connections = Connections(handler, ServerOptions())
+        connections = connections_of(handler, ServerOptions())
         server = await asyncio.get_running_loop().create_server(connections.make, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         response = await Client(Network.of(True)).send(

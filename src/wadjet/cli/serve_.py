@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
     from wadjet.wasi.http.message import Request
-    from wadjet.wasi.http.server import AccessLog
+    from wadjet.wasi.http.connection import AccessLog
     from wadjet.wasi.service import Service
     from wadjet.wasi.serving import Server
 

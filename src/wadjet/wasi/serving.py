@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from wadjet.wasi.http.message import Request, Response, whole_body
-from wadjet.wasi.http.server import AccessLog, Connections, ServerOptions
+from wadjet.wasi.http.server import connections
+from wadjet.wasi.http.connection import AccessLog, Connections, ServerOptions
 from wadjet.wasi.service import Service
 
 #: How many connections may wait to be taken.
@@ -61,13 +62,13 @@ class Server:
         """Take connections; `admin` are for `/healthz` and `/metrics`."""
         scheme = "https" if self._options.tls else "http"
         options = ServerOptions(self._options.idle_timeout, self._options.access_log, scheme)
-        guests = Connections(self._handle, options)
+        guests = connections(self._handle, options)
         self._connections.append(guests)
         loop = asyncio.get_running_loop()
         for each in sockets:
             made = await loop.create_server(guests.make, sock=each, ssl=self._options.tls)
             self._servers.append(made)
-        operators = Connections(self._answer, ServerOptions(self._options.idle_timeout))
+        operators = connections(self._answer, ServerOptions(self._options.idle_timeout))
         self._connections.append(operators)
         for each in admin:
             self._servers.append(await loop.create_server(operators.make, sock=each))

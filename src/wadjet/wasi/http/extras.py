@@ -21,3 +21,13 @@ def find_h2() -> ModuleType | None:
     except ImportError:
         return None
     return found
+
+
+def find_httptools() -> ModuleType | None:
+    """The fast reader of HTTP/1.1, if it is installed."""
+    try:
+        import httptools
+    except ImportError:
+        return None
+    found: ModuleType = httptools
+    return found

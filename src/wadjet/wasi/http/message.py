@@ -32,15 +32,20 @@ async def _no_trailers() -> Entries | None:
     return None
 
 
+def _unknown() -> bytes | None:
+    return None
+
+
 @final
 class Body:
     """What follows the head of a message: pieces, then perhaps trailers.
 
     `trailers` may be called once the pieces are over. Either raises `HttpError`. Whoever takes the
-    body says with `settle` how that went (None: well), and gives it back with `close`.
+    body says with `settle` how that went (None: well), and gives it back with `close`. Where
+    `whole` gives bytes these are all of it, and neither pieces nor trailers need be asked for.
     """
 
-    __slots__ = ("_close", "_pieces", "_settle", "_trailers", "length")
+    __slots__ = ("_close", "_pieces", "_settle", "_trailers", "_whole", "length")
 
     def __init__(
         self,
@@ -50,16 +55,22 @@ class Body:
         length: int | None = None,
         settle: Callable[[HttpError | None], None] = lambda _: None,
         close: Callable[[], Awaitable[None]] | None = None,
+        whole: Callable[[], bytes | None] = _unknown,
     ) -> None:
         self._pieces: Final = pieces
         self._trailers: Final = trailers
         self._settle: Final = settle
         self._close: Final = close
+        self._whole: Final = whole
         #: how many bytes there will be, if that is known
         self.length: Final = length
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces
+
+    def whole(self) -> bytes | None:
+        """All that there will be, if it is there already."""
+        return self._whole()
 
     async def trailers(self) -> Entries | None:
         """The fields at the end."""
@@ -80,7 +91,7 @@ class Body:
 
 def empty_body() -> Body:
     """Nothing follows."""
-    return Body(_Nothing(), length=0)
+    return Body(_Nothing(), length=0, whole=bytes)
 
 
 def whole_body(data: bytes) -> Body:
@@ -90,7 +101,7 @@ def whole_body(data: bytes) -> Body:
         if data:
             yield data
 
-    return Body(pieces(), length=len(data))
+    return Body(pieces(), length=len(data), whole=lambda: data)
 
 
 async def read_all(body: Body, limit: int) -> bytes:

@@ -1,0 +1,402 @@
+"""HTTP/1.1, from the server's end."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, Final, final
+
+from wadjet.wasi.http.connection import Connection, Connections
+from wadjet.wasi.http.errors import HttpError, http_error, internal
+from wadjet.wasi.http.fields import Entries, content_length
+from wadjet.wasi.http.message import Body, Request, Response, empty_body
+from wadjet.wasi.http.parsers import BadRequest, Head, parser
+
+#: How many bytes of a request's body are kept before the client is made to wait.
+_HIGH_WATER: Final = 1 << 16
+#: How many requests may come before the first of them is answered.
+_MOST_WAITING: Final = 16
+#: How much of a body that nobody wants is read before the connection is closed instead.
+_MAX_DISCARD: Final = 1 << 20
+#: How a connection of HTTP/2 begins.
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: The responses that never have a body.
+_BODILESS: Final = frozenset((204, 304))
+
+
+@final
+class _Incoming:
+    """A request that came, and what came of its body."""
+
+    __slots__ = ("arrived", "connection", "ended", "failed", "head", "held", "pieces", "trailers")
+
+    def __init__(self, connection: "Http1", head: Head) -> None:
+        self.connection: Final = connection
+        self.head: Final = head
+        self.pieces: Final[deque[bytes]] = deque()
+        self.held = 0
+        self.ended = False
+        #: nothing more of it can come
+        self.failed = False
+        self.trailers: Entries | None = None
+        #: somebody waits for more
+        self.arrived: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Something has changed."""
+        if self.arrived is not None and not self.arrived.done():
+            self.arrived.set_result(None)
+
+    def body(self) -> Body:
+        """The body, as it comes."""
+        if self.ended and not self.pieces and self.trailers is None:
+            return empty_body()
+        return Body(self._iterate(), self._fields)
+
+    async def _iterate(self) -> AsyncIterator[bytes]:
+        if self.head.expects and not self.pieces and not self.ended:
+            self.connection.inform(100, [])
+        while True:
+            while self.pieces:
+                piece = self.pieces.popleft()
+                self.held -= len(piece)
+                self.connection.regulate()
+                yield piece
+            if self.failed:
+                raise HttpError.of("connection-terminated")
+            if self.ended:
+                return
+            await self.more()
+
+    async def more(self) -> None:
+        """Wait for something to come."""
+        self.connection.touch()
+        self.arrived = asyncio.get_running_loop().create_future()
+        try:
+            await self.arrived
+        finally:
+            self.arrived = None
+
+    async def _fields(self) -> Entries | None:
+        return self.trailers
+
+    async def discard(self) -> bool:
+        """Take what nobody wanted, unless that is too much; whether it is over."""
+        left = _MAX_DISCARD
+        while not self.failed:
+            left -= self.held
+            self.pieces.clear()
+            self.held = 0
+            self.connection.regulate()
+            if self.ended or left < 0 or self.head.expects:
+                break
+            await self.more()
+        return self.ended and not self.failed
+
+
+@final
+class Http1(Connection):
+    """One connection: requests one after the other, which may come before it is their turn."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections)
+        self._parser: Final = parser(self)
+        #: the requests that came and are not answered; the first is under way if there is a task
+        self._waiting: Final[deque[_Incoming]] = deque()
+        self._reading: _Incoming | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._paused = False
+        #: the status that what came last deserves, once those before it are answered
+        self._bad: int | None = None
+        #: what may become the beginning of HTTP/2; None once it is known
+        self._first: bytes | None = b"" if "h2" in connections.versions else None
+
+    # -- The transport's side ---------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, if it is not HTTP/2 that was agreed upon."""
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            self.all.hand_over(transport, "h2")
+        else:
+            super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        if self._first is not None:
+            data = self._first + data
+            if data[: len(_PREFACE)] == _PREFACE:
+                self._leave()
+                self.all.hand_over(self.transport, "h2", data)
+                return
+            self._first = data if _PREFACE.startswith(data) else None
+            if self._first is not None:
+                return
+        self.touch()
+        if self._bad is not None:
+            return
+        try:
+            self._parser.feed(data)
+        except BadRequest as error:
+            self._refuse(error.status)
+        self.regulate()
+        self._begin()
+
+    def _leave(self) -> None:
+        """This is another protocol's connection."""
+        self.unwatch()
+        self.all.open.discard(self)
+
+    def eof_received(self) -> bool:
+        """The client will send no more; it may still listen."""
+        if self._reading is not None:
+            self._reading.failed = True
+            self._reading.wake()
+        self._bad = self._bad or 0
+        return self._task is not None
+
+    def gone(self) -> None:
+        """The other side is gone: so is the request under way."""
+        for each in self._waiting:
+            each.failed = True
+            each.wake()
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is the client's turn."""
+        return self._task is None or self._waiting[0].arrived is not None
+
+    def regulate(self) -> None:
+        """Read on or wait, by how much there is to do."""
+        first = self._waiting[0] if self._waiting else None
+        full = len(self._waiting) > _MOST_WAITING or (
+            first is not None and first.held > _HIGH_WATER
+        )
+        if full != self._paused and not self.lost:
+            self._paused = full
+            (self.transport.pause_reading if full else self.transport.resume_reading)()
+
+    # -- What came --------------------------------------------------------------------------------
+
+    def on_request(self, head: Head) -> None:
+        """A request begins."""
+        self._reading = _Incoming(self, head)
+        self._waiting.append(self._reading)
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of its body."""
+        incoming = self._reading
+        assert incoming is not None, "its head came before"
+        incoming.pieces.append(data)
+        incoming.held += len(data)
+        incoming.wake()
+
+    def on_end(self, trailers: Entries | None) -> None:
+        """It is over."""
+        incoming, self._reading = self._reading, None
+        assert incoming is not None, "its head came before"
+        incoming.trailers, incoming.ended = trailers, True
+        incoming.wake()
+
+    def _refuse(self, status: int) -> None:
+        """What came is no HTTP."""
+        self._bad = status
+        if self._reading is not None:
+            self._reading.failed = True
+            self._reading.wake()
+        elif self._task is None and not self._waiting:
+            self._end()
+
+    def _end(self) -> None:
+        """Close the connection; the client is told if what it sent last was wrong."""
+        if self._bad:
+            head = _head(self._bad, [("content-length", b"0"), ("connection", b"close")])
+            self.transport.write(head)
+        self.transport.close()
+
+    # -- Requests ---------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Have the next request answered, if there is one."""
+        if self._task is None and self._waiting and not self.lost:
+            self._task = self._loop.create_task(self._serve(self._waiting[0]))
+
+    def inform(self, status: int, headers: Entries) -> None:
+        """Tell something before the response."""
+        if not self.lost:
+            self.transport.write(_head(status, headers))
+
+    def _request(self, incoming: _Incoming) -> Request:
+        head = incoming.head
+        scheme, authority, target = self.all.options.scheme, head.authority, head.target
+        if target.startswith(("http://", "https://")):
+            scheme, _, rest = target.partition("://")
+            authority, slash, path = rest.partition("/")
+            target = slash + path or "/"
+        return Request(head.method, scheme, authority, target, head.headers, incoming.body())
+
+    async def _serve(self, incoming: _Incoming) -> None:
+        """Answer one request, then be ready for the next."""
+        request = self._request(incoming)
+        begun = time.monotonic()
+        outgoing: _Outgoing | None = None
+        try:
+            response = await self.all.answer(request)
+            outgoing = _Outgoing(self, incoming.head, response)
+            await outgoing.send()
+        finally:
+            self._log(request, outgoing, begun)
+        if outgoing.keep_alive and not incoming.ended:
+            outgoing.keep_alive = await incoming.discard()
+        self._next(outgoing.keep_alive)
+
+    def _log(self, request: Request, outgoing: "_Outgoing | None", begun: float) -> None:
+        log = self.all.options.access_log
+        if log is not None:
+            status, sent = (0, 0) if outgoing is None else (outgoing.response.status, outgoing.sent)
+            log(self.peer, request, status, sent, time.monotonic() - begun)
+
+    def _next(self, keep_alive: bool) -> None:
+        """Be ready for another request, if the connection can have one."""
+        self._task = None
+        if self.lost:
+            return
+        self._waiting.popleft()
+        if not keep_alive:
+            self.transport.close()
+        elif self._waiting:
+            self.regulate()
+            self._begin()
+        elif self._bad is not None:
+            self._end()
+
+    # -- The end ----------------------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Take no more requests; close at once if there is none."""
+        if self._task is None:
+            self.transport.close()
+
+    def abort(self) -> list["asyncio.Task[None]"]:
+        """Cut the connection; what is to be waited for."""
+        self.transport.abort()
+        if self._task is None:
+            return []
+        self._task.cancel()
+        return [self._task]
+
+
+@final
+class _Outgoing:
+    """A response on its way: how many bytes of its body were `sent`, and whether the connection
+    can have another request after it."""
+
+    __slots__ = ("_asked", "_chunked", "_connection", "_left", "keep_alive", "response", "sent")
+
+    def __init__(self, connection: Http1, asked: Head, response: Response) -> None:
+        self._connection: Final = connection
+        self._asked: Final = asked
+        self.response: Final = response
+        self.sent = 0
+        self.keep_alive = asked.keep_alive and not connection.all.draining
+        self._chunked = False
+        #: how much of what was promised is still to come, if that was said
+        self._left: int | None = None
+
+    async def send(self) -> None:
+        """Send it. What fails on the way ends the connection, so that the client can tell."""
+        body = self.response.body
+        try:
+            await self._send()
+        except (HttpError, OSError) as error:
+            body.settle(http_error(error))
+            self.keep_alive = False
+            self._connection.transport.abort()
+        else:
+            body.settle(None)
+        finally:
+            await body.close()
+
+    async def _send(self) -> None:
+        body, transport = self.response.body, self._connection.transport
+        whole = body.whole()
+        head = self._head(whole)
+        if self._asked.method == "HEAD" or self.response.status in _BODILESS:
+            transport.write(head)
+        elif whole is not None:
+            self._count(whole)
+            transport.write(head + whole)
+        else:
+            transport.write(head)
+            async for piece in body:
+                if piece:
+                    self._count(piece)
+                    transport.write(
+                        b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
+                    )
+                    await self._connection.room()
+            trailers = await body.trailers()
+            if self._chunked:
+                transport.write(b"0\r\n%b\r\n" % _lines(trailers or []))
+        if self._left:
+            raise HttpError.of("HTTP-response-body-size", self.sent)
+
+    def _count(self, piece: bytes) -> None:
+        size = len(piece)
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                raise HttpError.of("HTTP-response-body-size", self.sent + size)
+        self.sent += size
+
+    def _head(self, whole: bytes | None) -> bytes:
+        """The head, which says how the end of the body can be told."""
+        status, body = self.response.status, self.response.body
+        if status < 200:
+            raise internal(f"{status} is no status of a response")
+        headers, asked = list(self.response.headers), self._asked
+        try:
+            length = content_length(headers)
+        except ValueError as error:
+            raise internal(str(error)) from None
+        if asked.method == "HEAD" or status in _BODILESS:
+            pass
+        elif length is not None:
+            self._left = length
+        else:
+            length = body.length if whole is None else len(whole)
+            if length is not None:
+                headers.append(("content-length", b"%d" % length))
+                self._left = length
+            elif asked.is_old:
+                self.keep_alive = False
+            else:
+                self._chunked = True
+                headers.append(("transfer-encoding", b"chunked"))
+        if not self.keep_alive:
+            headers.append(("connection", b"close"))
+        elif asked.is_old:
+            headers.append(("connection", b"keep-alive"))
+        return _head(status, headers)
+
+
+@lru_cache(maxsize=1000)
+def _status_line(status: int) -> bytes:
+    """The first line of a response."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+def _head(status: int, headers: Entries) -> bytes:
+    return b"%b%b\r\n" % (_status_line(status), _lines(headers))
+
+
+def _lines(headers: Entries) -> bytes:
+    return b"".join([b"%b: %b\r\n" % (name.encode("latin-1"), value) for name, value in headers])
