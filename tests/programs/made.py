@@ -1,6 +1,5 @@
 """Components that tools of other projects make of the sources in `guests`, fetched by name."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,7 +7,9 @@ from pathlib import Path
 from bench.programs import execute, npm_package, once, pip_package
 
 GUESTS = Path(__file__).parent / "guests"
-_PYTHON, _JAVASCRIPT = "0.25.1", "0.23.0"
+_PYTHON = "0.25.1"
+#: jco itself reads WIT as a guest, and in 1.35.0 its host grants that guest no folder
+_JAVASCRIPT = "1.34.0"
 
 
 def python_component() -> Path:
@@ -38,11 +39,22 @@ def _python(world: str, wit: str, *sources: str) -> Path:
 
 
 def javascript_component() -> Path:
-    """The guest in JavaScript, made by componentize-js, which is what jco makes components with."""
-    tool = npm_package("@bytecodealliance/componentize-js", _JAVASCRIPT)
+    """The guest in JavaScript, made by jco with the engine StarlingMonkey in it."""
+    return _javascript("calc", "calc.wit", "app.js", "--disable", "all")
+
+
+def javascript_flow() -> Path:
+    """The same for async functions, streams and futures, which jco makes with QuickJS in it."""
+    return _javascript("flow-alone", "flow.wit", "flow_app.js", "--backend", "quickjs")
+
+
+def _javascript(world: str, wit: str, source: str, *options: str) -> Path:
+    """A component of a world, made of a module."""
+    tool = npm_package("@bytecodealliance/jco", _JAVASCRIPT)
 
     def make(folder: Path) -> None:
-        words = (tool, GUESTS / "app.js", GUESTS / "calc.wit", "calc", folder / "calc.wasm")
-        execute("node", GUESTS / "componentize.mjs", *words, env=dict(os.environ))
+        words = ("componentize", GUESTS / source, "--wit", GUESTS / wit, "--world-name", world)
+        out = ("--out", folder / "made.wasm")
+        execute("node", tool / "dist" / "jco.js", *words, *options, *out, cwd=folder)
 
-    return once(f"made/calc-javascript-{_JAVASCRIPT}", make) / "calc.wasm"
+    return once(f"made/{world}-javascript-{_JAVASCRIPT}", make) / "made.wasm"

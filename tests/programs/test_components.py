@@ -9,7 +9,9 @@ import pytest
 
 import wadjet
 from tests.corpora import workloads
-from tests.programs.made import javascript_component, python_component, python_flow
+from tests.programs.made import (
+    javascript_component, javascript_flow, python_component, python_flow,
+)  # fmt: skip
 
 FETCHED = [
     pytest.mark.programs,
@@ -106,8 +108,8 @@ async def _pieces() -> AsyncIterator[bytes]:
 
 
 async def _flow(component: wadjet.Component) -> None:
-    """What the guest of the world in `tests/programs/guests/flow.wit` does."""
-    flow = component.instantiate({"pauses": _Pauses()}).flows
+    """What both guests of the worlds in `tests/programs/guests/flow.wit` do."""
+    flow = component.instantiate({"pauses": _Pauses()}, wasi=wadjet.Wasi()).flows
     answers = await asyncio.gather(*(flow.slowly(name) for name in "abc"))
     assert answers == [f"{name} after 20 ms" for name in "abc"]
     stream = await flow.upper(_pieces())
@@ -130,3 +132,6 @@ class TestMade:
 
     def test_javascript(self) -> None:
         _all_of_it(wadjet.Component.from_file(javascript_component()))
+
+    def test_waiting_javascript(self) -> None:
+        asyncio.run(asyncio.wait_for(_flow(wadjet.Component.from_file(javascript_flow())), 60))
