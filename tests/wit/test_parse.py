@@ -168,7 +168,8 @@ def test_attributes() -> None:
 
 def test_docs_lose_their_marks_and_margin() -> None:
     assert docs_text(["/// a", "///   b", "//", "// c"]) == "a\n  b\n\nc"
-    assert docs_text(["/* a */", "/** b */", "/**/", "//"]) == "a\nb"
+    assert docs_text(["/** a */", "/** b */", "/**/", "//"]) == "a\nb"
+    assert docs_text(["/* a */", "// b"]) == "* a */\n b"
     assert docs_text(["/** a\r\n     b */"]) == "a\n     b"
 
 

@@ -10,7 +10,14 @@ from tests.wit.ledger import run
 from wadjet.base.errors import Error, Invalid, Malformed
 from wadjet.component.wit_bridge import read
 from wadjet.wit import dependencies, print_package, resolve, to_json
+from wadjet.wit.sources import Where
 
+#: verdicts that outlived their texts in the suite, and those texts: functions stand in interfaces
+_LOST = {
+    "async": "package a:b; interface i {\na: async\n",
+    "async1": "package a:b; interface i {\na: async()\n",
+    "unterminated-string": '\n\n"\n',
+}
 _PLACE = re.compile(r"tests/ui/parse-fail/([^\s:]+):(\d+):(\d+)")
 
 
@@ -37,17 +44,17 @@ def test_good_packages_mean_what_they_should(score: Score) -> None:
 
     verdicts = sorted(corpora("wit-parser-ui").glob("*.wit.json"))
     cases = [(f"wit-parser-ui/{without_suffix(path)}", path) for path in verdicts]
-    assert run("wit-parser-ui", cases, check, score) >= 73
+    assert run("wit-parser-ui", cases, check, score) >= 74
 
 
 def test_bad_packages_are_rejected_at_the_right_place(score: Score) -> None:
     def check(verdict: Path) -> str:
         text, path = verdict.read_text(), source(verdict)
-        if not path.exists():
-            return "no text"
+        stem = without_suffix(verdict)
+        where: Where = {str(verdict.with_suffix("")): _LOST[stem]} if stem in _LOST else path
         wanted = _PLACE.search(text)
         try:
-            resolve(path, {"active"})
+            resolve(where, {"active"})
         except (Malformed, Invalid) as error:
             place = error.place
             if wanted is None:
@@ -61,7 +68,7 @@ def test_bad_packages_are_rejected_at_the_right_place(score: Score) -> None:
 
     verdicts = sorted((corpora("wit-parser-ui") / "parse-fail").glob("*.wit.result"))
     cases = [(f"wit-parser-ui/parse-fail/{without_suffix(path)}", path) for path in verdicts]
-    assert run("wit-parser-ui", cases, check, score) >= 150
+    assert run("wit-parser-ui", cases, check, score) >= 153
 
 
 def resolves(path: Path) -> str:

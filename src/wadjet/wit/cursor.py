@@ -225,10 +225,9 @@ def docs_text(comments: list[str]) -> str:
     """Comments as one text: without their marks, moved left together, without blank ends."""
     texts = []
     for comment in comments:
-        if comment.startswith("//"):
-            texts.append(comment.lstrip("/").rstrip())
-        else:
-            texts.append(comment[2:-2].lstrip("*").rstrip())
+        # of a block that is no documentation other tools keep the rest of its marks, too
+        text = comment[3:-2] if comment.startswith("/**") else comment.lstrip("/")
+        texts.append(text.rstrip())
     margin = min((len(text) - len(text.lstrip(" \t")) for text in texts if text), default=0)
     lines: list[str] = []
     for text in texts:
