@@ -151,12 +151,10 @@ def _char(rng: random.Random) -> str:
 
 @dataclass
 class Guest:
-    """A memory with an allocator, as one canonical definition sees it, and code for values in
-    Python's form and in that for components."""
+    """A memory with an allocator, as one canonical definition sees it, and code for values."""
 
     cx: Context
-    host: Coder
-    raw: Coder
+    coder: Coder
 
 
 class Bump:
@@ -199,11 +197,7 @@ class World:
         memory = self._memories[ptr]
         cx = Context(self.inst, memory, Bump(memory), self.inst, ptr.size)
         cx.fuel = FUEL
-        return Guest(
-            cx,
-            self.program.coder(ptr, encoding, host=True),
-            self.program.coder(ptr, encoding, host=False),
-        )
+        return Guest(cx, self.program.coder(ptr, encoding))
 
 
 def any_guest(rng: random.Random, world: World) -> Guest:

@@ -1,6 +1,6 @@
 """The laws of lifting and lowering, on types and values made at random: what is lowered and lifted
-again is the same, through memory and through core values, and by way of another component with
-other strings and other addresses. `WADJET_CASES` says how many.
+again is the same, through memory and through core values, and in a second guest with other
+strings and other addresses. `WADJET_CASES` says how many.
 """
 
 import os
@@ -28,21 +28,20 @@ def test_what_goes_in_comes_out(seed: int) -> None:
         value = some_value(rng, t, world.classes)
         limit = rng.choice((MAX_FLAT_RESULTS, MAX_FLAT_PARAMS))
         one, other = any_guest(rng, world), any_guest(rng, world)
-        flats = lowerer(one.host, (t,), limit)(one.cx, value)
-        (again,) = lifter(one.host, (t,), limit)(one.cx, *core(one, t, limit, flats))
+        flats = lowerer(one.coder, (t,), limit)(one.cx, value)
+        (again,) = lifter(one.coder, (t,), limit)(one.cx, *core(one, t, limit, flats))
         assert again == value, (seed, number)
-        (raw,) = lifter(one.raw, (t,), limit)(one.cx, *core(one, t, limit, flats))
-        passed = lowerer(other.raw, (t,), limit)(other.cx, raw)
-        (there,) = lifter(other.host, (t,), limit)(other.cx, *core(other, t, limit, passed))
+        passed = lowerer(other.coder, (t,), limit)(other.cx, again)
+        (there,) = lifter(other.coder, (t,), limit)(other.cx, *core(other, t, limit, passed))
         assert there == value, (seed, number)
         assert type(there) is type(value)
 
 
 def core(guest: Guest, t: Type, limit: int, flats: tuple[float, ...]) -> list[float]:
     """Core values as Python gets them of a guest: integers are signed."""
-    types = flatten_types([t], guest.host.codec.ptr)
+    types = flatten_types([t], guest.coder.codec.ptr)
     if types is None or len(types) > limit:
-        types = (guest.host.codec.ptr,)
+        types = (guest.coder.codec.ptr,)
     return [signed(flat, 8 * t.size) for flat, t in zip(flats, types, strict=True)]
 
 

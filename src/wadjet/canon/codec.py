@@ -1,4 +1,4 @@
-"""Code that reads and writes the values of one component in one form, made once for each type.
+"""Code that reads and writes the values of one component, made once for each type.
 
 Types are turned into Python source: reading a record is one `unpack_from` and one call of its
 class, a list of records one `iter_unpack`. `Codec` keeps the functions; `lifting` and `lowering`
@@ -12,7 +12,8 @@ from typing import Any, Final, final
 
 from wadjet.canon.forms import Forms
 from wadjet.component.types import (
-    BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, U8, U16, U32, U64, Defined, Prim,
+    BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, U8, U16, U32, U64, Borrow, Defined,
+    Future, Own, Prim, ResourceType, Stream,
 )  # fmt: skip
 from wadjet.core.types import NumType
 
@@ -58,7 +59,7 @@ class Names:
 
 @final
 class Codec:
-    """The functions for one form of values, one string encoding and one size of addresses.
+    """The functions for values of one component, one string encoding and one size of addresses.
 
     `made` has their names by what they do and for which type.
     """
@@ -108,6 +109,18 @@ class Codec:
             name = self.made[key] = self.fresh(method)
             self.namespace[name] = getattr(struct.Struct(text), method)
         return name
+
+    def handle(self, t: Defined) -> tuple[str, str]:
+        """What a handle is to, and the name of what tells which: a resource, or the whole type."""
+        match t.shape:
+            case Own(ResourceType(resource=resource)):
+                return "own", self.bind(resource, "resource")
+            case Borrow(ResourceType(resource=resource)):
+                return "borrow", self.bind(resource, "resource")
+            case Stream():
+                return "stream", self.bind(t, "type")
+        assert isinstance(t.shape, Future), t.shape
+        return "future", self.bind(t, "type")
 
     @property
     def address(self) -> str:

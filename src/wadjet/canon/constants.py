@@ -5,7 +5,7 @@ from typing import Any
 
 from wadjet.base.leb128 import read_signed
 from wadjet.canon.classes import Classes
-from wadjet.canon.forms import HostForms
+from wadjet.canon.forms import Forms
 from wadjet.component.abi import despecialize
 from wadjet.component.closed import closed
 from wadjet.component.types import (
@@ -19,10 +19,10 @@ _BITS = {S16: 16, S32: 32, S64: 64}
 
 def read_constant(t: Prim | Defined, data: bytes, classes: Classes) -> Any:
     """A value of its bytes, which are valid."""
-    return _read(Reader(data), t, HostForms(classes))
+    return _read(Reader(data), t, Forms(classes))
 
 
-def _read(reader: Reader, t: Prim | Defined, forms: HostForms) -> Any:
+def _read(reader: Reader, t: Prim | Defined, forms: Forms) -> Any:
     if isinstance(t, Prim):
         return _read_prim(reader, t)
     shape = despecialize(t.shape)

@@ -55,7 +55,7 @@ class Lifted:
 
     __slots__ = (
         "__weakref__", "callback", "core", "entry", "inst", "memory", "options", "post_return",
-        "raw", "realloc", "type",
+        "realloc", "type",
     )  # fmt: skip
 
     def __init__(
@@ -78,8 +78,6 @@ class Lifted:
         self.realloc: Final = realloc
         self.post_return: Final = None if post_return is None else post_return.entry
         self.callback: Final[CoreFunc | None] = pick("core func", options.callback)
-        coder = inst.program.coder(options.ptr, options.encoding, host=False)
-        self.raw: Final = Passage(coder, type_, self.context(inst))
 
     def context(self, view: ComponentInstance) -> Context:
         """A context for values whose types are those of `view`'s component."""
@@ -89,7 +87,7 @@ class Lifted:
 
     def passage(self, program: "Program", type_: FuncType, view: ComponentInstance) -> Passage:
         """How values of the host get in and out, as a type of `view`'s component has them."""
-        coder = program.coder(self.options.ptr, self.options.encoding, host=True)
+        coder = program.coder(self.options.ptr, self.options.encoding)
         return Passage(coder, type_, self.context(view))
 
     # --- calls ------------------------------------------------------------------------------------
@@ -99,17 +97,16 @@ class Lifted:
         on_start: OnStart,
         on_resolve: OnResolve,
         caller: ComponentInstance | None,
-        passage: Passing | None = None,
+        passage: Passing,
         refuse: Callable[[Exception], None] | None = None,
     ) -> OnCancel:
-        """Call it: what asks it to end. A caller that is None is the host, which gives the
-        `passage` of its values. With `refuse`, which is told of arguments that do not fit, it runs
-        on a continuation even if it is not async."""
+        """Call it: what asks it to end. A caller that is None is the host. With `refuse`, which is
+        told of arguments that do not fit, it runs on a continuation even if it is not async."""
         inst = self.inst
         if caller is not None and (caller.within(inst) or inst.within(caller)):
             trap(f"{CANNOT_ENTER}: it is inside of its caller, or around it")
         cells = inst.enter(caller)
-        task = Task(inst, self, on_start, on_resolve, passage or self.raw, refuse)
+        task = Task(inst, self, on_start, on_resolve, passage, refuse)
         thread = Thread(task)
         try:
             if self.type.is_async or refuse is not None:

@@ -181,7 +181,7 @@ class Builder:
     def _lower(self, step: Canonical, type_: FuncType, callee: Callee) -> CoreFunc:
         inst, options = self.inst, step.options
         if isinstance(callee, HostFunction):
-            coder = callee.view.program.coder(options.ptr, options.encoding, host=True)
+            coder = callee.view.program.coder(options.ptr, options.encoding)
             passage = Passage(coder, callee.type, self._context(step, callee.view))
             if type_.is_async:
                 return self._lowered(step, type_, callee.invoke, passage)

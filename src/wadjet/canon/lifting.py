@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 from wadjet.canon.codec import LETTERS, NUMBERS, UNSIGNED, Build, Codec, Item, Names, Type
 from wadjet.canon.forms import Case, itself
+from wadjet.canon.strings import LOADS
 from wadjet.canon.values import records as make_records
 from wadjet.canon.traps import CHAR as BAD_CHAR
 from wadjet.canon.traps import UNALIGNED, VALUE_BOUNDS, bad_case, trap
@@ -20,7 +21,7 @@ from wadjet.component.abi import alignment, elem_size, flatten
 from wadjet.component.closed import closed
 from wadjet.component.types import (
     BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, Borrow, Defined,
-    Enum, Flags, Future, List, Map, Option, Own, Prim, Record, ResourceType, Result, Stream, Tuple,
+    Enum, Flags, Future, List, Map, Option, Own, Prim, Record, Result, Stream, Tuple,
     Variant,
 )  # fmt: skip
 from wadjet.core.types import I32, NumType
@@ -120,9 +121,9 @@ class Lifting:
                 return self._pair(offset, items, self.list_loader(closed(element)))
             case Map():
                 return self._pair(offset, items, self.map_loader(t))
-            case Enum(labels):
+            case Enum():
                 items.append((offset, UNSIGNED[elem_size(t, codec.ptr)]))
-                pick = self._pick(t, len(labels))
+                pick = self._pick(t)
                 return lambda names: f"{pick}({names.next()})"
             case Flags():
                 items.append((offset, UNSIGNED[elem_size(t, codec.ptr)]))
@@ -133,7 +134,7 @@ class Lifting:
     def _prim(self, t: Prim, offset: int, items: list[Item]) -> Build:
         codec = self.codec
         if t is STRING:
-            return self._pair(offset, items, codec.bind(codec.forms.loads[codec.encoding]))
+            return self._pair(offset, items, codec.bind(LOADS[codec.encoding]))
         items.append((offset, LETTERS[t]))
         if t is CHAR:
             make = codec.bind(char)
@@ -163,31 +164,22 @@ class Lifting:
         make, _ = self.codec.forms.record(t)
         return "" if make is None else self.codec.bind(make, "new")
 
-    def _pick(self, t: Defined, count: int) -> str:
+    def _pick(self, t: Defined) -> str:
         """The function that makes a case of an enum of its number."""
         name = self.codec.made.get(("pick", t))
         if name is None:
-            members = self.codec.forms.enum(t)
-            name = self.codec.made["pick", t] = self.codec.bind(_picker(members, count), "pick")
+            pick = _picker(self.codec.forms.enum(t))
+            name = self.codec.made["pick", t] = self.codec.bind(pick, "pick")
         return name
 
     def _flags(self, t: Defined, bits: str) -> str:
         assert isinstance(t.shape, Flags)
         bits = f"{bits} & {(1 << len(t.shape.labels)) - 1}"
-        make = self.codec.forms.flags(t)
-        return f"({bits})" if make is None else f"{self.codec.bind(make, 'flags')}({bits})"
+        return f"{self.codec.bind(self.codec.forms.flags(t), 'flags')}({bits})"
 
     def _handle(self, t: Defined, index: str) -> str:
-        suffix = self.codec.forms.suffixes[0]
-        match t.shape:
-            case Own(ResourceType(resource=resource)):
-                return f"cx.lift_own{suffix}({index}, {self.codec.bind(resource, 'resource')})"
-            case Borrow(ResourceType(resource=resource)):
-                return f"cx.lift_borrow{suffix}({index}, {self.codec.bind(resource, 'resource')})"
-            case Stream():
-                return f"cx.lift_stream{suffix}({index}, {self.codec.bind(t, 'type')})"
-        assert isinstance(t.shape, Future), t.shape
-        return f"cx.lift_future{suffix}({index}, {self.codec.bind(t, 'type')})"
+        kind, about = self.codec.handle(t)
+        return f"cx.lift_{kind}_to_host({index}, {about})"
 
     # --- lists ------------------------------------------------------------------------------------
 
@@ -204,7 +196,7 @@ class Lifting:
 
     def span_lines(self, element: Type) -> list[str]:
         """The body of a function that reads `n` elements from their memory `s`."""
-        if element is U8 or (self.codec.forms.packed and element in NUMBERS):
+        if element is U8:
             return ["return bytes(s)"]
         if element in NUMBERS:
             assert isinstance(element, Prim)
@@ -249,8 +241,6 @@ class Lifting:
         name = codec.made.get(("map", t))
         if name is None:
             pairs = self.list_loader(pair_of(t))
-            if codec.forms.packed:
-                return pairs
             name = codec.made["map", t] = codec.fresh("map")
             codec.define(name, "cx, p, n", [f"return dict({pairs}(cx, p, n))"])
         return name
@@ -260,7 +250,7 @@ class Lifting:
         lines = [f"n = {length}", f"s = mem[p : p + {length * size}]"]
         made = self.span_lines(element)
         made[-1] = f"return list({made[-1].removeprefix('return ')})"
-        return [*lines, *made] if not self.codec.forms.packed else lines + self.span_lines(element)
+        return [*lines, *made]
 
     # --- variants ---------------------------------------------------------------------------------
 
@@ -310,15 +300,11 @@ class Lifting:
                 return self._flat_pair(self.list_loader(closed(element)), names)
             case List(element, int(length)):
                 parts = [self.flat(closed(element), names) for _ in range(length)]
-                if codec.forms.packed and element in NUMBERS:
-                    assert isinstance(element, Prim)
-                    pack = codec.bind(struct.Struct(f"<{length}{LETTERS[element]}").pack)
-                    return f"{pack}({', '.join(parts)})"
                 return f"[{', '.join(parts)}]"
             case Map():
                 return self._flat_pair(self.map_loader(t), names)
-            case Enum(labels):
-                return f"{self._pick(t, len(labels))}({names.next()} & {_M32})"
+            case Enum():
+                return f"{self._pick(t)}({names.next()} & {_M32})"
             case Flags():
                 return self._flags(t, names.next())
             case Own() | Borrow() | Stream() | Future():
@@ -334,7 +320,7 @@ class Lifting:
     def _flat_prim(self, t: Prim, names: Names) -> str:
         codec = self.codec
         if t is STRING:
-            return self._flat_pair(codec.bind(codec.forms.loads[codec.encoding]), names)
+            return self._flat_pair(codec.bind(LOADS[codec.encoding]), names)
         name = names.next()
         if t is BOOL:
             return f"({name} != 0)"
@@ -443,10 +429,10 @@ def _chain(made: Sequence[str]) -> list[str]:
     return [*lines, f"return {made[-1]}"]
 
 
-def _picker(members: tuple[Any, ...] | None, count: int) -> Callable[[int], Any]:
+def _picker(members: tuple[Any, ...]) -> Callable[[int], Any]:
     def pick(index: int) -> Any:
-        if index >= count:
-            bad_case(index, count)
-        return index if members is None else members[index]
+        if index >= len(members):
+            bad_case(index, len(members))
+        return members[index]
 
     return pick

@@ -14,13 +14,14 @@ from typing import Any, Final, final
 
 from wadjet.canon.codec import APART, LETTERS, NUMBERS, UNSIGNED, Codec, Item, Names, Type
 from wadjet.canon.forms import cases_of
+from wadjet.canon.strings import STORES
 from wadjet.canon.lifting import check_place, fields_of, pair_of, payload_offset
 from wadjet.component import abi
 from wadjet.component.abi import alignment, elem_size, flatten
 from wadjet.component.closed import closed
 from wadjet.component.types import (
     BOOL, CHAR, ERROR_CONTEXT, F32, F64, S8, S16, S32, S64, STRING, U8, U16, U32, U64, Borrow,
-    Defined, Enum, Flags, Future, List, Map, Option, Own, Prim, Record, ResourceType, Result,
+    Defined, Enum, Flags, Future, List, Map, Option, Own, Prim, Record, Result,
     Stream, Tuple, Variant,
 )  # fmt: skip
 from wadjet.core.types import F32 as CORE_F32
@@ -163,8 +164,6 @@ class Lowering:
 
     def _number(self, t: Prim, value: str) -> str:
         codec = self.codec
-        if codec.forms.packed and t is not CHAR and t is not ERROR_CONTEXT:
-            return value
         if t is BOOL:
             return f"{codec.bind(BITS)}[{value}]"
         if t is CHAR:
@@ -177,7 +176,7 @@ class Lowering:
         """Store a string or list; its address and length."""
         codec = self.codec
         if isinstance(t, Prim):
-            store = codec.bind(codec.forms.stores[codec.encoding])
+            store = codec.bind(STORES[codec.encoding])
         elif isinstance(t.shape, Map):
             store = self.map_storer(t)
         else:
@@ -193,7 +192,7 @@ class Lowering:
         ptr, (_, access) = self.codec.ptr, self.codec.forms.record(t)
         value = self._held(value, lines)
         parts, at = [], offset
-        if access[0] == "[0]" and not self.codec.forms.packed:
+        if access[0] == "[0]":
             lines.append(f"if len({value}) != {len(access)}: raise ValueError")
         for part, way in zip(fields_of(t), access, strict=True):
             at = abi.align_to(at, alignment(part, ptr))
@@ -212,31 +211,19 @@ class Lowering:
     def _small(self, t: Defined, value: str) -> str:
         """An enum or flags as a number."""
         codec = self.codec
-        if codec.forms.packed:
-            return value
         if isinstance(t.shape, Flags):
             bits = (1 << len(t.shape.labels)) - 1
             return f"{codec.bind(flag_bits)}({value}, {bits})"
-        members = codec.forms.enum(t)
-        assert members is not None
         key = "numbers", t
         name = codec.made.get(key)
         if name is None:
-            table = {member._name_: i for i, member in enumerate(members)}
+            table = {member._name_: i for i, member in enumerate(codec.forms.enum(t))}
             name = codec.made[key] = codec.bind(table, "numbers")
         return f"{name}[{value}._name_]"
 
     def _handle(self, t: Defined, value: str) -> str:
-        suffix = self.codec.forms.suffixes[1]
-        match t.shape:
-            case Own(ResourceType(resource=resource)):
-                return f"cx.lower_own{suffix}({value}, {self.codec.bind(resource, 'resource')})"
-            case Borrow(ResourceType(resource=resource)):
-                return f"cx.lower_borrow{suffix}({value}, {self.codec.bind(resource, 'resource')})"
-            case Stream():
-                return f"cx.lower_stream{suffix}({value}, {self.codec.bind(t, 'type')})"
-        assert isinstance(t.shape, Future), t.shape
-        return f"cx.lower_future{suffix}({value}, {self.codec.bind(t, 'type')})"
+        kind, about = self.codec.handle(t)
+        return f"cx.lower_{kind}_of_host({value}, {about})"
 
     # --- lists ------------------------------------------------------------------------------------
 
@@ -264,8 +251,6 @@ class Lowering:
     def _bytes_of(self, element: Type) -> str | None:
         """The bytes of a list `v`, where a copy of bytes will do."""
         codec = self.codec
-        if codec.forms.packed and element in NUMBERS:
-            return "v"
         if element is U8:
             return f"{codec.bind(octets)}(v)"
         if element in NUMBERS:
@@ -304,8 +289,6 @@ class Lowering:
         """The function `(cx, v) -> (p, length)` of a map."""
         codec = self.codec
         pairs = self.list_storer(pair_of(t))
-        if codec.forms.packed:
-            return pairs
         name = codec.made.get(("store map", t))
         if name is None:
             name = codec.made["store map", t] = codec.fresh("put")
@@ -317,8 +300,6 @@ class Lowering:
         size = elem_size(element, self.codec.ptr)
         check = f"if len(v) != {length}: raise ValueError"
         if view is not None:
-            if self.codec.forms.packed:
-                check = f"assert len(v) == {length * size}"
             return [check, f"cx.memory.view[p : p + {length * size}] = {view}"]
         return [check, *self._loop(element, size)]
 
@@ -368,8 +349,6 @@ class Lowering:
 
     def _flat_number(self, t: Prim, value: str, lines: list[str]) -> str:
         """A number, of its type and in its range: machine code would complain too late."""
-        if self.codec.forms.packed:
-            return self._number(t, value)
         name = self._fresh()
         if t in (F32, F64):
             lines.append(f"{name} = {value} * 1.0")
@@ -384,7 +363,7 @@ class Lowering:
     def _flat_record(self, t: Defined, value: str, lines: list[str]) -> list[str]:
         _, access = self.codec.forms.record(t)
         value = self._held(value, lines)
-        if access[0] == "[0]" and not self.codec.forms.packed:
+        if access[0] == "[0]":
             lines.append(f"if len({value}) != {len(access)}: raise ValueError")
         parts = []
         for part, way in zip(fields_of(t), access, strict=True):
@@ -393,12 +372,6 @@ class Lowering:
 
     def _flat_list(self, element: Type, length: int, value: str, lines: list[str]) -> list[str]:
         value = self._held(value, lines)
-        if self.codec.forms.packed and element in NUMBERS:
-            assert isinstance(element, Prim)
-            unpack = self.codec.bind(struct.Struct(f"<{length}{LETTERS[element]}").unpack)
-            names = [self._fresh() for _ in range(length)]
-            lines.append(f"{', '.join(names)}, = {unpack}({value})")
-            return names
         lines.append(f"if len({value}) != {length}: raise ValueError")
         parts = []
         for i in range(length):

@@ -112,11 +112,8 @@ class Passage:
         if lower is None:
             lower = self._lowerers[result, limit, into] = lowerer(self.coder, types, limit, into)
         given = (*values, out) if into else values
-        if self.coder.codec.forms.packed:
-            made: Flats = lower(self.cx, *given)
-            return made
         try:
-            made = lower(self.cx, *given)
+            made: Flats = lower(self.cx, *given)
         except FAULTS as fault:
             labels = ["result"] if result else [label for label, _ in self.type.params]
             raise explain(fault, list(zip(labels, types, values, strict=False))) from None

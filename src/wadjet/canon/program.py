@@ -4,7 +4,7 @@ from typing import Final, final
 
 from wadjet.canon.classes import Classes
 from wadjet.canon.codec import Codec
-from wadjet.canon.forms import RAW, Forms, HostForms
+from wadjet.canon.forms import Forms
 from wadjet.canon.lifting import Lifting
 from wadjet.canon.lowering import Lowering
 from wadjet.component.plan import MakeModule, Plan
@@ -43,7 +43,7 @@ class Program:
         self.plan: Final = plan
         self.tier: Final = tier
         self.classes: Final = Classes(plan.valid.shape) if classes is None else classes
-        self._codecs: Final[dict[tuple[bool, NumType, str], Coder]] = {}
+        self._codecs: Final[dict[tuple[NumType, str], Coder]] = {}
         self._modules: Final[dict[MakeModule, ModuleValue]] = {}
         self._children: Final[dict[Plan, Program]] = {}
 
@@ -70,13 +70,12 @@ class Program:
             found = self._children[plan] = Program(plan, self.tier)
         return found
 
-    def coder(self, ptr: NumType, encoding: str, *, host: bool) -> "Coder":
-        """What writes code for values, for those of the host or those of other components."""
-        key = host, ptr, encoding
+    def coder(self, ptr: NumType, encoding: str) -> "Coder":
+        """What writes code for values."""
+        key = ptr, encoding
         found = self._codecs.get(key)
         if found is None:
-            forms: Forms = HostForms(self.classes) if host else RAW
-            found = self._codecs[key] = Coder(Codec(forms, ptr, encoding))
+            found = self._codecs[key] = Coder(Codec(Forms(self.classes), ptr, encoding))
         return found
 
 

@@ -149,7 +149,7 @@ class GuestBuffer(Buffer):
         """What writes code for the elements, the context for it, and their type."""
         assert view is not None, "guests copy from each other by `take`"
         window, cx = self._window, self._window.cx
-        coder = view.inst.program.coder(window.ptr, window.encoding, host=True)
+        coder = view.inst.program.coder(window.ptr, window.encoding)
         seen = type(cx)(cx.inst, cx.memory, cx.realloc, view.inst, window.ptr.size)
         return coder, seen, view.element
 

@@ -1,8 +1,7 @@
 """Strings in memory (CanonicalABI.md, "Loading", "Storing"), as Python's own.
 
 A load takes the context, the address and the length as it is passed, tag included. A store gives
-the same two. What the host stores is encoded first and copied once, so no buffer ever has to grow;
-strings of other components, which must take the standard's own steps, are in `transcoding`.
+the same two. What the host stores is encoded first and copied once, so no buffer ever has to grow.
 """
 
 from collections.abc import Callable
