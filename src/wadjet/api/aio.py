@@ -157,7 +157,7 @@ class AsyncHost(Host):
             running = func.start(args, done, results)
             self.pump()
             try:
-                return await asyncio.shield(ended)
+                return await (ended if ended.done() else asyncio.shield(ended))
             except asyncio.CancelledError:
                 await self._stop(running, ended, func.type.is_async)
                 raise
@@ -181,6 +181,15 @@ class AsyncHost(Host):
     def future(self, end: "FutureEnd") -> "FutureReader[Any]":
         """What Python gets of a future."""
         return FutureReader(self, end)
+
+
+def begin(func: "Func", args: tuple[Any, ...], done: Done, results: str = "raise") -> "Call":
+    """Begin a call of a guest's function in a running loop. `done` is told its value, or what it
+    raised, when it is over: perhaps at once."""
+    call = func.start(args, done, results)
+    host: Any = func.inst.scheduler.host
+    host.real.pump()
+    return call
 
 
 def _running() -> asyncio.AbstractEventLoop | None:

@@ -2,23 +2,28 @@
 `middleware` (0.3)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
+from wadjet.api.aio import begin
 from wadjet.api.component import Component
 from wadjet.api.runtime import Limits
 from wadjet.base.errors import Error, Timeout
 from wadjet.canon.naming import matches
+from wadjet.canon.root import Call
 from wadjet.wasi.common.forms import ResultError
-from wadjet.wasi.http.errors import HttpError, internal
-from wadjet.wasi.http.fields import Entries
+from wadjet.wasi.http.errors import HttpError, internal, status_of
 from wadjet.wasi.http.message import Body, Request, Response
+from wadjet.wasi.pool import Pool, Worker
 from wadjet.wasi.world import Wasi
 
 _PROXY: Final = "wasi:http/incoming-handler@0.2.0"
 _SERVICE: Final = "wasi:http/handler@0.3.0"
+#: What is counted for a request whose client has gone before the head of the response.
+_GONE: Final = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,6 @@ class Counters:
 
 
 @final
-class _Worker:
-    """One instance, and how much it has done."""
-
-    __slots__ = ("active", "broken", "call", "instance", "served")
-
-    def __init__(self, instance: Any, call: Any) -> None:
-        self.instance: Final = instance
-        self.call: Final = call
-        self.served = 0
-        self.active = 0
-        self.broken = False
-
-
-@final
 class Service:
     """A component that answers requests; `handle` is a `Handler`.
 
@@ -81,228 +72,319 @@ class Service:
         tier: str = "auto",
     ) -> None:
         names = [item.name for item in component.exports]
-        self._export: Final = next(
-            (n for n in names if matches(_PROXY, n) or matches(_SERVICE, n)), None
-        )
-        if self._export is None:
+        export = next((n for n in names if matches(_PROXY, n) or matches(_SERVICE, n)), None)
+        if export is None:
             raise Error(f"no HTTP component: it exports neither {_SERVICE} nor {_PROXY}")
-        self._is_proxy: Final = matches(_PROXY, self._export)
+        self._export: Final = export
         self._component: Final = component
         self._wasi: Final = wasi
-        self.limits: Final = limits or ServiceLimits()
         self._tier: Final = tier
-        self._idle: Final[list[_Worker]] = []
-        self._all: Final[set[_Worker]] = set()
-        self._room: Final = asyncio.Semaphore(self.limits.instances)
-        self._tasks: Final[set[asyncio.Task[None]]] = set()
+        is_proxy = matches(_PROXY, export)
+        self.limits: Final = limits or ServiceLimits()
         self.counters: Final = Counters()
+        self._exchange: Final = _ProxyExchange if is_proxy else _ServiceExchange
+        self.pool: Final = Pool(
+            self._make,
+            most=self.limits.instances,
+            reuse=self.limits.reuse,
+            concurrency=1 if is_proxy else self.limits.concurrency,
+        )
+        #: what is not over yet
+        self.under_way: Final[set[_Exchange]] = set()
+        self._quiet: asyncio.Event | None = None
 
-    # -- Instances --------------------------------------------------------------------------------
-
-    async def _take(self) -> _Worker:
-        """An instance for one request: one that has room, or a new one."""
-        await self._room.acquire()
-        try:
-            while self._idle:
-                worker = self._idle[-1]
-                if worker.broken:
-                    self._idle.pop()
-                    continue
-                worker.active += 1
-                worker.served += 1
-                if worker.active >= self._concurrency or worker.served >= self.limits.reuse:
-                    self._idle.pop()
-                return worker
-            worker = self._make()
-        except BaseException:
-            self._room.release()
-            raise
-        worker.active = worker.served = 1
-        if worker.active < self._concurrency and worker.served < self.limits.reuse:
-            self._idle.append(worker)
-        return worker
-
-    @property
-    def _concurrency(self) -> int:
-        return 1 if self._is_proxy else self.limits.concurrency
-
-    def _make(self) -> _Worker:
+    def _make(self) -> Worker:
         limits = Limits(seconds=self.limits.slice, memory=self.limits.memory)
         instance = self._component.instantiate(
             wasi=self._wasi, limits=limits, tier=self._tier, awaitable=True
         )
         self.counters.instances_made += 1
-        assert self._export is not None
-        worker = _Worker(instance, instance[self._export].handle)
-        self._all.add(worker)
-        return worker
-
-    def _give(self, worker: _Worker) -> None:
-        """A request is over: the instance has room again, or has done its work."""
-        worker.active -= 1
-        self._room.release()
-        spent = worker.broken or worker.served >= self.limits.reuse
-        if spent:
-            if worker.active == 0 and worker in self._all:
-                self._all.discard(worker)
-                worker.instance.close()
-        elif worker not in self._idle:
-            self._idle.append(worker)
-
-    # -- Requests ---------------------------------------------------------------------------------
+        return Worker(instance, instance[self._export].__wadjet__.exports["handle"])
 
     async def handle(self, request: Request) -> Response:
         """Have the component answer. Raises HttpError."""
         counters = self.counters
         counters.requests += 1
-        counters.in_flight += 1
+        status = _GONE
         try:
-            response = await self._handle(request)
-        except BaseException as error:
-            counters.in_flight -= 1
-            status = 504 if isinstance(error, HttpError) and "Timeout" in str(error) else 502
-            counters.by_status[status] = counters.by_status.get(status, 0) + 1
+            worker = self._free() or await self._freed()
+            exchange = self._exchange(self, worker)
+            exchange.begin(request)
+            response = exchange.response() or await exchange.wait()
+            status = response.status
+        except HttpError as error:
+            status = status_of(error.code)
             raise
-        counters.by_status[response.status] = counters.by_status.get(response.status, 0) + 1
+        finally:
+            counters.by_status[status] = counters.by_status.get(status, 0) + 1
         return response
 
-    async def _handle(self, request: Request) -> Response:
-        exchange = _Exchange(self, request)
+    def _free(self) -> Worker | None:
+        """An instance, if there is one. Raises HttpError where none can be made."""
         try:
-            return await asyncio.wait_for(exchange.head(), self.limits.seconds)
+            return self.pool.find()
+        except Timeout:
+            self.counters.timeouts += 1
+            raise HttpError.of("HTTP-response-timeout") from None
+        except Error as error:
+            self.counters.traps += 1
+            raise internal(f"the guest cannot start: {error}") from None
+
+    async def _freed(self) -> Worker:
+        """An instance, when there is one."""
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                while True:
+                    await self.pool.turn()
+                    worker = self._free()
+                    if worker is not None:
+                        return worker
         except TimeoutError:
             self.counters.timeouts += 1
-            await exchange.end(broken=True)
             raise HttpError.of("HTTP-response-timeout") from None
-        except BaseException:
-            await exchange.end(broken=True)
-            raise
+
+    def over(self, exchange: "_Exchange") -> None:
+        """An exchange has ended, for the client and for the guest."""
+        self.under_way.discard(exchange)
+        self.counters.in_flight -= 1
+        if self._quiet is not None and not self.under_way:
+            self._quiet.set()
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing is under way, but not longer than this."""
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=seconds)
+        if self.under_way:
+            self._quiet = asyncio.Event()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), seconds)
 
     async def close(self) -> None:
         """End all instances, whatever they do."""
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks))
-        for worker in self._all:
-            worker.instance.close()
-        self._all.clear()
-        self._idle.clear()
+        for exchange in list(self.under_way):
+            exchange.abandon(internal("the server stops"))
+        self.pool.close()
+        await asyncio.sleep(0)  # whatever was cancelled ends
 
 
-@final
-class _Exchange:
-    """One request at one instance, from its arrival until the last piece of the response."""
+class _Exchange(ABC):
+    """One request at one instance: until the client has the last piece of the response, and the
+    guest is done with it."""
 
-    def __init__(self, service: Service, request: Request) -> None:
+    __slots__ = (
+        "_answer", "_body", "_call", "_clock", "_delivered", "_failure", "_late", "_returned",
+        "_service", "_waiter", "_worker",
+    )  # fmt: skip
+
+    def __init__(self, service: Service, worker: Worker) -> None:
         self._service: Final = service
-        self._request: Final = request
-        self._worker: _Worker | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._worker: Final = worker
+        self._answer: Response | HttpError | None = None
+        self._call: Call | None = None
+        #: whether the guest's call is over, and whether the client has all it gets
+        self._returned = self._delivered = False
+        #: what ended the body before its end
+        self._failure: HttpError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._clock: asyncio.Timeout | None = None
+        self._late: asyncio.TimerHandle | None = None
 
-    async def head(self) -> Response:
-        """The response, whose body is passed on under the same limits."""
-        service = self._service
-        self._worker = await service._take()
-        run = self._run_proxy if service._is_proxy else self._run_service
-        self._task = asyncio.ensure_future(run(self._worker.call))
-        service._tasks.add(self._task)
-        self._task.add_done_callback(service._tasks.discard)
-        response = await self._answer
-        body = response.body
-        return Response(
-            response.status,
-            response.headers,
-            Body(
-                self._pieces(body),
-                lambda: self._trailers(body),
-                length=body.length,
-                settle=body.settle,
-                close=self.end,
-            ),
-        )
+    # -- The guest's side -------------------------------------------------------------------------
 
-    async def _run_proxy(self, call: Any) -> None:
-        from wadjet.wasi.p2.http import IncomingRequest, ResponseOutparam
+    @abstractmethod
+    def _arguments(self, request: Request) -> tuple[Any, ...]:
+        """What the guest is called with."""
 
-        await self._guarded(call(IncomingRequest(self._request), ResponseOutparam(self._settle)))
+    @abstractmethod
+    def _result(self, value: Any) -> Response | HttpError:
+        """The answer, if it was not given before the guest returned this."""
 
-    async def _run_service(self, call: Any) -> None:
-        from wadjet.wasi.p3.http import HttpRequest
+    def begin(self, request: Request) -> None:
+        """Call the guest, and let it run until it waits."""
+        service, worker = self._service, self._worker
+        service.counters.in_flight += 1
+        service.under_way.add(self)
+        worker.users[self] = self._broke
+        worker.func.inst.scheduler.calls[self] = worker.fail
+        self._call = begin(worker.func, self._arguments(request), self._ended)
 
-        made = await self._guarded(call(HttpRequest.of(self._request)))
-        if made is not None:
-            self._settle(made.response())
-
-    async def _guarded(self, work: Any) -> Any:
-        """What the guest's call gives; what it ends with otherwise fails the request."""
-        try:
-            return await work
-        except ResultError as error:
+    def _ended(self, value: Any, error: BaseException | None) -> None:
+        """The guest has returned, or failed."""
+        self._returned = True
+        if error is None:
+            if self._answer is None:
+                self._settle(self._result(value))
+        elif isinstance(error, ResultError):
             self._settle(HttpError(error.value))
-        except Timeout:
-            self._service.counters.timeouts += 1
-            self._broken(HttpError.of("HTTP-response-timeout"))
-        except Error as error:
-            self._service.counters.traps += 1
-            self._broken(internal(f"the guest failed: {error}"))
-        return None
+        else:
+            self._worker.fail(error)
+        if self._delivered:
+            self._release()
 
-    def _broken(self, error: HttpError) -> None:
-        if self._worker is not None:
-            self._worker.broken = True
-        self._settle(error)
+    def _broke(self, error: BaseException) -> None:
+        """The instance has failed, and with it whatever it does."""
+        if self._failure is not None:
+            return
+        counters = self._service.counters
+        self._returned = True
+        if isinstance(error, Timeout):
+            counters.timeouts += 1
+            self.fail(HttpError.of("HTTP-response-timeout"))
+        else:
+            counters.traps += 1
+            self.fail(internal(f"the guest failed: {error}"))
 
     def _settle(self, answer: Response | HttpError) -> None:
-        if self._answer.done():
+        if self._answer is not None:
             return
+        self._answer = answer
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def fail(self, error: HttpError) -> None:
+        """There will be no response, or no more of it."""
+        self._settle(error)
+        self._failure = error
+        if self._clock is not None:
+            self._clock.reschedule(asyncio.get_running_loop().time())
+
+    # -- The client's side ------------------------------------------------------------------------
+
+    def response(self) -> Response | None:
+        """The response, if it is there: under the same limits, and as a whole if it is there as a
+        whole. Raises HttpError."""
+        answer = self._answer
+        if answer is None:
+            return None
         if isinstance(answer, HttpError):
-            self._answer.set_exception(answer)
-        else:
-            self._answer.set_result(answer)
+            self._deliver()
+            raise answer
+        body = answer.body
+        if self._returned and body.whole() is not None:
+            self._deliver()
+            return answer
+        passed = Body(
+            self._pieces(body),
+            lambda: self._in_time(body.trailers),
+            length=body.length,
+            settle=body.settle,
+            close=lambda: self._close(body),
+        )
+        return Response(answer.status, answer.headers, passed)
+
+    async def wait(self) -> Response:
+        """The response, when it is there. Raises HttpError."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._service.limits.seconds):
+                await self._waiter
+        except TimeoutError:
+            self._service.counters.timeouts += 1
+            late = HttpError.of("HTTP-response-timeout")
+            self.abandon(late)
+            raise late from None
+        except asyncio.CancelledError:
+            self.abandon(HttpError.of("connection-terminated"))
+            raise
+        found = self.response()
+        assert found is not None, "it was waited for"
+        return found
 
     async def _pieces(self, body: Body) -> AsyncIterator[bytes]:
         pieces = aiter(body)
+
+        async def following() -> bytes | None:
+            return await anext(pieces, None)
+
         while True:
-            piece = await self._in_time(anext(pieces, None))
+            piece = await self._in_time(following)
             if piece is None:
                 return
             yield piece
 
-    async def _trailers(self, body: Body) -> Entries | None:
-        found: Entries | None = await self._in_time(body.trailers())
-        return found
-
-    async def _in_time(self, work: Any) -> Any:
+    async def _in_time(self, work: Callable[[], Any]) -> Any:
+        """What the work gives, unless that takes too long or the guest fails."""
         try:
-            return await asyncio.wait_for(work, self._service.limits.seconds)
+            if self._failure is None:
+                async with asyncio.timeout(self._service.limits.seconds) as self._clock:
+                    return await work()
         except TimeoutError:
-            self._service.counters.timeouts += 1
-            if self._worker is not None:
+            if self._failure is None:
+                self._service.counters.timeouts += 1
                 self._worker.broken = True
-            raise HttpError.of("HTTP-response-timeout") from None
+                self._failure = HttpError.of("HTTP-response-timeout")
+        finally:
+            self._clock = None
+        assert self._failure is not None, "something ended the work"
+        raise self._failure
 
-    async def end(self, *, broken: bool = False) -> None:
-        """The request is over: what the guest still does for it is waited for, but not long."""
-        worker, self._worker = self._worker, None
-        if worker is None:
+    async def _close(self, body: Body) -> None:
+        """The client wants no more."""
+        await body.close()
+        self._deliver()
+
+    # -- The end ----------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        """The client has all it gets; what the guest still does is waited for, but not long."""
+        if self._delivered:
             return
-        self._service.counters.in_flight -= 0 if broken else 1
-        worker.broken = worker.broken or broken
-        if self._task is not None and not self._task.done():
-            limit = 0 if worker.broken else self._service.limits.seconds
-            _, late = await asyncio.wait([self._task], timeout=limit)
-            if late:
-                worker.broken = True
-                self._task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._task
-        if self._answer.done() and not self._answer.cancelled():
-            self._answer.exception()  # whoever waited for it has gone
-        self._service._give(worker)
+        self._delivered = True
+        if self._returned:
+            self._release()
+        elif self._worker.broken:
+            self.abandon(None)
+        else:
+            loop = asyncio.get_running_loop()
+            self._late = loop.call_later(self._service.limits.seconds, self.abandon, None)
+
+    def abandon(self, error: HttpError | None) -> None:
+        """Do not wait for the guest any longer: its instance is used no more."""
+        if error is not None:
+            self.fail(error)
+        if self._call is not None and not self._returned:
+            self._returned = True
+            self._worker.broken = True
+            self._call.abandon()
+        self._delivered = True
+        self._release()
+
+    def _release(self) -> None:
+        """Give the instance back."""
+        worker = self._worker
+        if worker.users.pop(self, None) is None:
+            return
+        if self._late is not None:
+            self._late.cancel()
+        worker.func.inst.scheduler.calls.pop(self, None)
+        self._service.pool.give(worker)
+        self._service.over(self)
+
+
+@final
+class _ProxyExchange(_Exchange):
+    """A request of `wasi:http/incoming-handler`, of WASI 0.2."""
+
+    __slots__ = ()
+
+    def _arguments(self, request: Request) -> tuple[Any, ...]:
+        from wadjet.wasi.p2.http import IncomingRequest, ResponseOutparam
+
+        return IncomingRequest(request), ResponseOutparam(self._settle, request.inform)
+
+    def _result(self, value: Any) -> Response | HttpError:
+        return internal("the guest gave no answer")
+
+
+@final
+class _ServiceExchange(_Exchange):
+    """A request of `wasi:http/handler`, of WASI 0.3."""
+
+    __slots__ = ()
+
+    def _arguments(self, request: Request) -> tuple[Any, ...]:
+        from wadjet.wasi.p3.http import HttpRequest
+
+        return (HttpRequest.of(request),)
+
+    def _result(self, value: Any) -> Response | HttpError:
+        answer: Response = value.response()
+        return answer

@@ -237,7 +237,9 @@ class Http1(Connection):
             scheme, _, rest = target.partition("://")
             authority, slash, path = rest.partition("/")
             target = slash + path or "/"
-        return Request(head.method, scheme, authority, target, head.headers, incoming.body())
+        inform = None if head.is_old else self.inform
+        body = incoming.body()
+        return Request(head.method, scheme, authority, target, head.headers, body, inform=inform)
 
     async def _serve(self, incoming: _Incoming) -> None:
         """Answer one request, then be ready for the next."""

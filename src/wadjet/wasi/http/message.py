@@ -128,6 +128,8 @@ class Request:
     connect_timeout: int | None = None
     first_byte_timeout: int | None = None
     between_bytes_timeout: int | None = None
+    #: tells the client something before the response: an informational status, and fields
+    inform: Callable[[int, Entries], None] | None = None
 
 
 @dataclass(slots=True)

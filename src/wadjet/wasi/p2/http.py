@@ -173,21 +173,21 @@ class FutureTrailers(_Future):
 
 @final
 class BodyOutput(OutputStream):
-    """The stream of a body that goes out: as much as the other side has not taken yet."""
+    """The stream of a body that goes out: what the other side has not taken yet, up to `CHUNK`."""
 
     def __init__(self, length: int | None) -> None:
         super().__init__()
         self._left = length
-        self._piece = b""
-        self._changed: asyncio.Event = asyncio.Event()
+        self._held = bytearray()
+        #: whoever waits for a piece, or for room
+        self._waiting: list[asyncio.Future[None]] = []
         self.ended = False
         self.failure: HttpError | None = None
-        self.taken = False
 
     def _room(self) -> int:
         if self.ended:
             raise closed()
-        return 0 if self._piece else CHUNK
+        return CHUNK - len(self._held)
 
     def _put(self, data: bytes) -> None:
         if self._left is not None:
@@ -196,7 +196,7 @@ class BodyOutput(OutputStream):
                 self.failure = HttpError.of("HTTP-request-body-size", None)
                 self.end()
                 raise failed(Code.IO, self.failure.code)
-        self._piece += data
+        self._held += data
         self._announce()
 
     def complete(self) -> bool:
@@ -204,30 +204,42 @@ class BodyOutput(OutputStream):
         return not self._left
 
     def _announce(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
+
+    async def _change(self) -> None:
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(change)
+        await change
 
     async def _wait(self) -> None:
-        if self._piece and not self.ended:
-            await self._changed.wait()
+        if len(self._held) >= CHUNK and not self.ended:
+            await self._change()
 
     def end(self) -> None:
         """Nothing more will be written, or taken."""
         self.ended = True
         self._announce()
 
+    def rest(self) -> bytes | None:
+        """All that there is still to take, once no more comes."""
+        return bytes(self._held) if self.ended and self.failure is None else None
+
     async def pieces(self) -> AsyncIterator[bytes]:
         """What was written, as fast as it is taken. Raises HttpError."""
         try:
             while True:
-                piece, self._piece = self._piece, b""
-                if piece:
+                if self._held:
+                    piece = bytes(self._held)
+                    self._held.clear()
                     self._announce()
                     yield piece
                 elif self.ended:
                     break
                 else:
-                    await self._changed.wait()
+                    await self._change()
         finally:
             self.end()
         if self.failure is not None:
@@ -248,7 +260,11 @@ class OutgoingBody:
         self._trailers: Entries | None = None
         self._finished = False
         self.body: Final = Body(
-            self._output.pieces(), self._fields, length=length, close=self._refuse
+            self._output.pieces(),
+            self._fields,
+            length=length,
+            close=self._refuse,
+            whole=self._whole,
         )
 
     async def _fields(self) -> Entries | None:
@@ -256,6 +272,9 @@ class OutgoingBody:
 
     async def _refuse(self) -> None:
         self._output.end()
+
+    def _whole(self) -> bytes | None:
+        return self._output.rest() if self._finished and self._trailers is None else None
 
     def write(self) -> BodyOutput:
         """The stream. Once only."""
@@ -444,17 +463,25 @@ class OutgoingResponse:
 class ResponseOutparam:
     """`response-outparam`: where the answer to a request goes, once.
 
-    `set` calls `answer` with a response or an error; dropping it unset does so too.
+    `set` calls `answer` with a response or an error; dropping it unset does so too. `inform` tells
+    the client something before that, if it can be told.
     """
 
-    def __init__(self, answer: Callable[[Response | HttpError], None]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Response | HttpError], None],
+        inform: Callable[[int, Entries], None] | None = None,
+    ) -> None:
         self._answer: Final = answer
+        self._inform: Final = inform
         self._set = False
 
     def send_informational(self, status: int, headers: Fields) -> None:
-        """Tell something before the answer: not passed on, as it is only an offer."""
-        if not 100 <= status <= 199:
+        """Tell something before the answer."""
+        if not 100 <= status <= 199 or status == 101:  # which would end HTTP
             raise ResultError(case("internal-error", "not an informational status"))
+        if self._inform is not None:
+            self._inform(status, headers.entries())
 
     @staticmethod
     def set(param: "ResponseOutparam", response: Any) -> None:
