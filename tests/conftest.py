@@ -12,7 +12,7 @@ os.environ["WADJET_CACHE"] = "off"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.scoreboard"]
+pytest_plugins = ["tests.scoreboard", "tests.leftovers"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -254,6 +254,49 @@ def test_a_resource_of_the_host_may_be_any_object() -> None:
     assert wadjet.Component.from_text(text).instantiate().user.File is object
 
 
+_FILES = """(instance $f
+  (export "file" (type $file (sub resource)))
+  (export "open" (func (param "number" u32) (result (own $file)))))"""
+
+
+def test_what_a_guest_keeps_of_the_host_goes_when_it_is_closed() -> None:
+    keeper = wadjet.Component.from_text(f"""
+        (component
+          (import "a:b/files" {_FILES})
+          (component $keeper
+            (import "f" {_FILES})
+            (core func $open (canon lower (func $f "open")))
+            (core module $m
+              (import "" "open" (func $open (param i32) (result i32)))
+              (func (export "keep") (param i32) (drop (call $open (local.get 0)))))
+            (core instance $i (instantiate $m
+              (with "" (instance (export "open" (func $open))))))
+            (func (export "keep") (param "number" u32) (canon lift (core func $i "keep"))))
+          (instance $k (instantiate $keeper (with "f" (instance $f))))
+          (export "keep" (func $k "keep")))
+    """)
+    closed: list[int] = []
+
+    class File:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def close(self) -> None:
+            closed.append(self.number)
+            if self.number == 1:
+                raise OSError("the disk is full")
+
+    instance = keeper.instantiate({"files": {"file": File, "open": File}})
+    for number in range(3):
+        instance.keep(number)
+    assert not closed
+    with pytest.raises(OSError, match="full"):
+        instance.close()
+    assert closed == [2, 1, 0]
+    instance.close()
+    assert closed == [2, 1, 0]
+
+
 def test_files_need_no_close(component: wadjet.Component) -> None:
     class Plain:
         def __init__(self, name: str) -> None: ...

@@ -2,6 +2,8 @@
 cancellation."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -304,3 +306,30 @@ def test_closing_ends_what_waits(guest: Any) -> None:
         await asyncio.wait([task])
 
     run(main())
+
+
+def test_what_a_call_was_given_is_gone_after_it() -> None:
+    class Given:
+        pass
+
+    component = wadjet.Component.from_text("""
+        (component
+          (import "thing" (type $t (sub resource)))
+          (core func $drop (canon resource.drop $t))
+          (core module $m
+            (import "" "drop" (func $drop (param i32)))
+            (func (export "take") (param i32) (call $drop (local.get 0))))
+          (core instance $i (instantiate $m (with "" (instance (export "drop" (func $drop))))))
+          (func (export "take") (param "t" (own $t)) (canon lift (core func $i "take"))))
+    """)
+
+    async def main() -> None:
+        with component.instantiate({"thing": Given}, awaitable=True) as instance:
+            given = Given()
+            gone = weakref.ref(given)
+            await instance.take(given)
+            del given
+            gc.collect()
+            assert gone() is None
+
+    asyncio.run(main())

@@ -177,7 +177,10 @@ def test_only_its_own_direction() -> None:
 
 def test_types_and_rights(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"x")
-    with Guest(stdin=tmp_path / "f", stdout=os.open(os.devnull, os.O_WRONLY)) as guest:
+    with (
+        Path(os.devnull).open("wb", 0) as nowhere,
+        Guest(stdin=tmp_path / "f", stdout=nowhere.fileno()) as guest,
+    ):
         expected = [(4, True), (2, True), (0, False)]
         for fd, (kind, seekable) in enumerate(expected):
             guest.ok("fd_fdstat_get", fd, RESULT)

@@ -112,7 +112,8 @@ class ComponentInstance(Interface):
     """
 
     def close(self) -> None:
-        """End all tasks, those of the host that guests wait for included."""
+        """End all tasks, those of the host that guests wait for included, and drop the host's
+        resources that guests own."""
         instance: Instance = self.__dict__["__wadjet__"]
         instance.close()
         self.__dict__[""].close()

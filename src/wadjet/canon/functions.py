@@ -123,9 +123,12 @@ class Lifted:
 
     def _lower(self, task: Task) -> Flats:
         assert task.passage is not None
-        task.passage.cx.task = task
-        args = task.start()
-        return task.passage.lower(args, MAX_FLAT_PARAMS, result=False)
+        cx = task.passage.cx
+        cx.task = task
+        try:
+            return task.passage.lower(task.start(), MAX_FLAT_PARAMS, result=False)
+        finally:
+            cx.task = None  # what was given must not live until the next call
 
     def _finish(self, task: Task, flats: Flats) -> None:
         """A function without the option `async` has returned."""

@@ -1,6 +1,7 @@
 """The noun component instance (CanonicalABI.md, "Component Instances")."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.canon.resources import ResourceHandle, RuntimeResource
@@ -38,9 +39,9 @@ class ComponentInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_entering", "_keys", "backpressure", "cell", "exclusive", "exports",
-        "flags", "handles", "lexical", "parent", "program", "resources", "scheduler", "spaces",
-        "threads", "waiting_to_enter",
+        "__weakref__", "_entering", "_keys", "backpressure", "cell", "children", "exclusive",
+        "exports", "flags", "handles", "lexical", "parent", "program", "resources", "scheduler",
+        "spaces", "threads", "waiting_to_enter",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +55,8 @@ class ComponentInstance:
         self.scheduler: Final = scheduler
         self.parent: Final = parent
         self.lexical: Final = lexical
+        #: the instances that it made
+        self.children: Final[list[ComponentInstance]] = []
         self.handles: Final[Table[Any]] = Table("handle")
         self.threads: Final[Table[Thread]] = Table("thread")
         self.cell: Final = Global(GlobalType(I32, True), READY)
@@ -189,6 +192,17 @@ class ComponentInstance:
             handle.scope.borrows -= 1
         elif type_.destroy is not None:
             type_.destroy(handle.rep, self)
+
+    def forsake(self) -> None:
+        """Drop what it, and the instances in it, own of the host: they have ended. What they got
+        last goes first; an error of one does not keep the others."""
+        with ExitStack() as stack:
+            for handle in self.handles.clear():
+                if isinstance(handle, ResourceHandle) and handle.own and handle.type.impl is None:
+                    if handle.type.destroy is not None:
+                        stack.callback(handle.type.destroy, handle.rep, self)
+            for child in self.children:
+                stack.callback(child.forsake)
 
 
 def leave(cells: Cells) -> None:

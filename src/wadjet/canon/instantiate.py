@@ -65,6 +65,8 @@ def build(
     whatever start functions raise."""
     scheduler.count_instance(inner=parent is not None)
     inst = ComponentInstance(program, scheduler, parent, lexical)
+    if parent is not None:
+        parent.children.append(inst)
     saved, scheduler.current = scheduler.current, guest_thread(inst)
     try:
         cells = inst.enter(parent)

@@ -100,8 +100,9 @@ class Instance:
         return self.inst.scheduler
 
     def close(self) -> None:
-        """End all tasks of its store."""
+        """End all tasks of its store, and drop what the instance owns of the host."""
         self.scheduler.close()
+        self.inst.forsake()
 
 
 def _public(inst: ComponentInstance, name: str, extern: Extern, value: Any) -> Any:

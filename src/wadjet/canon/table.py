@@ -47,6 +47,13 @@ class Table(Generic[_T]):
         self._free.append(index)
         return found
 
+    def clear(self) -> list[_T]:
+        """Take everything out."""
+        found = self.all()
+        self._entries[:] = [None]
+        self._free.clear()
+        return found
+
     def all(self) -> list[_T]:
         """Everything, by index."""
         return [entry for entry in self._entries if entry is not None]
