@@ -17,9 +17,15 @@ def require_h11() -> ModuleType:
 def find_h2() -> ModuleType | None:
     """The library of HTTP/2, if it is installed."""
     try:
-        import h2.connection as found
+        import h2
+        import h2.config
+        import h2.connection
+        import h2.events
+        import h2.exceptions
+        import h2.settings
     except ImportError:
         return None
+    found: ModuleType = h2
     return found
 
 

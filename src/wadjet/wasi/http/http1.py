@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from wadjet.wasi.http.connection import Connection, Connections
 from wadjet.wasi.http.errors import HttpError, http_error, internal
 from wadjet.wasi.http.fields import Entries, content_length
-from wadjet.wasi.http.message import Body, Request, Response, empty_body
+from wadjet.wasi.http.message import BODILESS, Body, Request, Response, empty_body
 from wadjet.wasi.http.parsers import BadRequest, Head, parser
 
 #: How many bytes of a request's body are kept before the client is made to wait.
@@ -22,8 +22,6 @@ _MOST_WAITING: Final = 16
 _MAX_DISCARD: Final = 1 << 20
 #: How a connection of HTTP/2 begins.
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: The responses that never have a body.
-_BODILESS: Final = frozenset((204, 304))
 
 
 @final
@@ -325,9 +323,11 @@ class _Outgoing:
 
     async def _send(self) -> None:
         body, transport = self.response.body, self._connection.transport
+        if transport.is_closing():
+            raise HttpError.of("connection-terminated")
         whole = body.whole()
         head = self._head(whole)
-        if self._asked.method == "HEAD" or self.response.status in _BODILESS:
+        if self._asked.method == "HEAD" or self.response.status in BODILESS:
             transport.write(head)
         elif whole is not None:
             self._count(whole)
@@ -365,7 +365,7 @@ class _Outgoing:
             length = content_length(headers)
         except ValueError as error:
             raise internal(str(error)) from None
-        if asked.method == "HEAD" or status in _BODILESS:
+        if asked.method == "HEAD" or status in BODILESS:
             pass
         elif length is not None:
             self._left = length

@@ -15,6 +15,8 @@ _AUTHORITY: Final = re.compile(
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*")
 #: The methods that have a case of their own.
 METHODS: Final = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()
+#: The responses that never have a body.
+BODILESS: Final = frozenset((204, 304))
 
 
 @final
