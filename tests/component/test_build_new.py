@@ -1,6 +1,7 @@
 """Core modules to components: what is accepted, what is rejected, and what comes of it."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,23 @@ def world_of(component: Component) -> str:
     again = decode_component(encode_component(component), ALL)
     resolve, _ = decode(again)
     return print_package(resolve, resolve.main)
+
+
+BOTH_WAYS = """
+package local:both;
+interface base { record point { x: s32 } }
+interface defs { use base.{point}; record region { inner: point } }
+world both { export defs; use defs.{region}; export make: func() -> region; }
+"""
+
+
+def test_types_of_a_world_are_imported_even_if_their_interface_is_exported() -> None:
+    made = new(core('(module (func (export "make") (result i32) i32.const 1))', BOTH_WAYS))
+    found = re.findall(r"  (import|export) (\S+?)(?:;|: )", world_of(made))
+    assert found == [
+        ("import", "local:both/base"), ("import", "local:both/defs"),
+        ("export", "local:both/defs"), ("export", "make"),
+    ]  # fmt: skip
 
 
 MATH = """

@@ -31,7 +31,7 @@ class Live:
                     self._type(what.about, exported=what.wanted.exported)
         for item in world.exports.values():
             if isinstance(item, Function):
-                self._function(item, exported=True)
+                self._function(item)  # the types of a world are those that it imports
             elif isinstance(item, InterfaceItem):
                 self._interface(item.id)
 

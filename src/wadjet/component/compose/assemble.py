@@ -7,15 +7,21 @@ from wadjet.base.errors import Invalid
 from wadjet.base.spans import Place
 from wadjet.component.closed import sort_of
 from wadjet.component.component import Arg, Component, Export, Instantiate
-from wadjet.component.compose.graph import AccessNode, Graph, ImportNode, NewNode, Node, Package
+from wadjet.component.compose.graph import (
+    AccessNode, Graph, ImportNode, NewNode, Node, Package, TypeNode,
+)  # fmt: skip
 from wadjet.component.features import ALL
 from wadjet.component.types import AliasExport, ExternName, Import
 from wadjet.component.validate import validate
 from wadjet.component.wit_bridge import merge_imports, outline, world_scope
+from wadjet.component.wit_bridge.declarations import Declarations
 from wadjet.component.wit_bridge.encode import TypeEncoder, extern_name
 from wadjet.component.wit_bridge.outline import Scope
+from wadjet.component.wit_bridge.writer import TypeWriter
 from wadjet.core.module import place_of_offset
-from wadjet.wit.model import InterfaceId, InterfaceItem, Resolve, TypeItem, WorldItem, WorldKey
+from wadjet.wit.model import (
+    Function, InterfaceId, InterfaceItem, Resolve, TypeId, TypeItem, WorldItem, WorldKey,
+)  # fmt: skip
 from wadjet.wit.semver import Version, parse_version, split
 
 
@@ -40,6 +46,21 @@ def canonical_imports(names: Iterable[str]) -> dict[str, str]:
             track = tracks[name] = path, split(version)[0]
             best[track] = max(best.get(track, (version, name)), (version, name))
     return {name: best[track][1] for name, track in tracks.items()}
+
+
+@final
+class _DefinedTypes(TypeWriter):
+    """Types that are defined here. `defined` makes those that have a name."""
+
+    def __init__(
+        self, resolve: Resolve, scope: Declarations, defined: Callable[[TypeId], int]
+    ) -> None:
+        super().__init__(resolve, scope)
+        self._defined: Final = defined
+
+    def named(self, id: TypeId) -> int:
+        """As a definition of the composition."""
+        return self._defined(id)
 
 
 @final
@@ -69,6 +90,7 @@ class _Assembly:
         self._items: Final[dict[str, WorldItem]] = merged[1]
         self._encoder: Final = TypeEncoder(self._resolve, Import)
         self._scope: Final = self._encoder.outer
+        self._types: Final = _DefinedTypes(self._resolve, self._scope, self._defined)
         self._imports: Final[dict[str, int]] = {}
         self._packages: Final[dict[str, int]] = {}
         self._made: Final[dict[Node, int]] = {}
@@ -86,12 +108,41 @@ class _Assembly:
         """Everything, in the order in which one needs another."""
         for name in self._wanted:
             self._import(name, self._items[name])
+        for each in self._graph.types:
+            self._define(each)
         for node in self._graph.nodes:
             self._made[node] = self._node(node)
         for name, (node, place) in self._graph.exports.items():
-            sort = sort_of(node.extern)
-            self._scope.add(Export(ExternName(name), sort, self._index(node), place=place))
+            if not isinstance(node, TypeNode):
+                sort = sort_of(node.extern)
+                self._scope.add(Export(ExternName(name), sort, self._index(node), place=place))
         return self._scope.component()
+
+    def _define(self, node: TypeNode) -> None:
+        """Define and export a type after those that it is made of."""
+        if node in self._made:
+            return
+        if isinstance(node.what, str):
+            item = self._items[node.what]
+            if isinstance(item, TypeItem):
+                made = self._types.body(item.id)
+            else:
+                assert isinstance(item, Function), "a function of that type"
+                made = self._types.func(item)
+        else:
+            made = self._scope.define(node.what)
+        export = Export(ExternName(node.name), "type", made, place=node.place)
+        self._made[node] = self._scope.add(export)
+
+    def _defined(self, id: TypeId) -> int:
+        """The index of a type of the world that the composition defines."""
+        for node in self._graph.types:
+            if isinstance(node.what, str) and self._items[node.what] == TypeItem(id):
+                self._define(node)
+                return self._made[node]
+        found = self._encoder.alias(id)
+        assert found is not None, "others belong to interfaces, which are imported"
+        return found
 
     def _import(self, name: str, item: WorldItem) -> None:
         """Import something after the interfaces whose types it uses."""

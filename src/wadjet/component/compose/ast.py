@@ -87,9 +87,9 @@ class Export:
 
 @dataclass(slots=True)
 class FuncAlias:
-    """`type id = func(…);`: a type that only WAC can name."""
+    """`type name = func(…);`: a type that only WAC can name."""
 
-    id: Id
+    name: Id
     func: Func
 
 

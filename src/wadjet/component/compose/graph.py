@@ -9,10 +9,11 @@ from typing import Final, TypeAlias, final
 
 from wadjet.base.errors import Invalid
 from wadjet.base.records import dataclass
-from wadjet.component.closed import ComponentShape, Extern, InstanceShape
+from wadjet.component.closed import ComponentShape, Extern, InstanceShape, TypeBound
 from wadjet.component.component import Component
 from wadjet.component.features import ALL
 from wadjet.component.names import parse_name
+from wadjet.component.types import ComponentType
 from wadjet.component.validate import validate
 
 
@@ -65,7 +66,20 @@ class AccessNode:
     __hash__ = object.__hash__
 
 
-Node: TypeAlias = ImportNode | NewNode | AccessNode
+@dataclass(slots=True)
+class TypeNode:
+    """A type that the composition defines, and exports under its name. `what` is the type itself if
+    it needs no other, else what `world` calls what has it."""
+
+    name: str
+    what: ComponentType | str
+    extern: TypeBound
+    place: int
+
+    __hash__ = object.__hash__
+
+
+Node: TypeAlias = ImportNode | NewNode | AccessNode | TypeNode
 
 
 @final
@@ -75,6 +89,7 @@ class Graph:
     def __init__(self, world: Component | None = None) -> None:
         self.world: Final = world
         self.imports: Final[dict[str, ImportNode]] = {}
+        self.types: Final[list[TypeNode]] = []
         self.nodes: Final[list[Node]] = []
         self.exports: Final[dict[str, tuple[Node, int]]] = {}
 
@@ -110,14 +125,26 @@ class Graph:
         self.nodes.append(made)
         return made
 
+    def define(
+        self, name: str, what: ComponentType | str, extern: TypeBound, place: int = 0
+    ) -> TypeNode:
+        """Define a type."""
+        made = TypeNode(name, what, extern, place)
+        self.export(name, made, place)
+        self.types.append(made)
+        return made
+
     def export(self, name: str, node: Node, place: int = 0) -> None:
-        """Export something."""
+        """Export something. A type has one name: the last that it was given."""
         if name in self.exports:
             raise Invalid(f"there is an export `{name}` already")
         try:
             parse_name(name, ALL)
         except Invalid as error:
             raise Invalid(f"export name `{name}` is not valid: {error.message}") from None
+        if isinstance(node, TypeNode):
+            self.exports.pop(node.name, None)
+            node.name = name
         self.exports[name] = node, place
 
 

@@ -5,10 +5,13 @@ is resolved as any other. What is left are values, in the order in which they ar
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar, final
 
 from wadjet.base.errors import Invalid, Malformed
-from wadjet.component.closed import ComponentShape, Extern, TypeBound
+from wadjet.component import types
+from wadjet.component.build.targets import world_shape
+from wadjet.component.closed import Extern, TypeBound
 from wadjet.component.component import Component
 from wadjet.component.compose import ast
 from wadjet.component.compose.graph import (
@@ -16,8 +19,9 @@ from wadjet.component.compose.graph import (
 )  # fmt: skip
 from wadjet.component.features import ALL
 from wadjet.component.names import is_label
+from wadjet.component.types import FuncType
 from wadjet.component.validate import validate
-from wadjet.component.wit_bridge import decode, encode_world
+from wadjet.component.wit_bridge import decode, encode_interface, encode_world
 from wadjet.wit import print_package, resolve
 from wadjet.wit.ast import (
     Extern as WitExtern, Head, Id, Interface, PackageName, Scope, TypeDef, UsePath, World,
@@ -29,9 +33,11 @@ from wadjet.wit.packages import references
 #: finds the component, or the WIT package in binary form, of a name
 Packages = Callable[[PackageName], Component | None]
 
-#: the world that holds what a document imports
 _T = TypeVar("_T")
+#: the world that holds what a document imports
 _IMPORTS: Final = "imports-of-the-composition"
+#: how names of imports begin there that have the types of functions which the document defines
+_FUNC_TYPE: Final = "type-of-"
 
 
 @final
@@ -62,17 +68,16 @@ class _Resolver:
     def resolve(self) -> Resolved:
         """The whole document."""
         wit, world = self._wit()
-        binary = encode_world(wit, world)
-        (bound,) = validate(binary, ALL).shape.exports.values()
-        assert isinstance(bound, TypeBound), "worlds are exported as types"
-        assert isinstance(bound.type, ComponentShape), "of components"
-        (shape,) = bound.type.exports.values()
-        assert isinstance(shape, ComponentShape), "which export the world"
-        graph = Graph(binary)
+        imports = world_shape(wit, world).imports
+        graph = Graph(encode_world(wit, world))
         for statement in self._document.statements:
             match statement:
+                case TypeDef() | ast.FuncAlias():
+                    self._type(graph, statement, imports)
+                case Interface() | World():
+                    self._component_type(graph, statement, wit)
                 case ast.Import():
-                    self._import(graph, statement, shape.imports)
+                    self._import(graph, statement, imports)
                 case ast.Let(id, value):
                     self._name(id, self._value(graph, value))
                 case ast.Export():
@@ -99,7 +104,7 @@ class _Resolver:
                 case ast.FuncAlias(id, func):
                     self._define(id)
                     # nobody asks for this import: it is there so that its types are looked up
-                    alias = Id(f"type-of-{id.name}", id.spot)
+                    alias = Id(_FUNC_TYPE + id.name, id.spot)
                     world.items.append(WitExtern(Head(), "import", alias, func))
                 case ast.Import():
                     world.items.append(self._wit_import(statement, seen))
@@ -172,6 +177,38 @@ class _Resolver:
         if path.name.name not in worlds:
             raise path.name.spot.invalid(f"package `{name}` has no world `{path.name.name}`")
         return worlds[path.name.name], path.name.spot
+
+    def _type(
+        self, graph: Graph, statement: TypeDef | ast.FuncAlias, imports: Mapping[str, Extern]
+    ) -> None:
+        """Define a type that the world of imports has too, so that its parts are known there."""
+        id, key = statement.name, statement.name.name
+        if isinstance(statement, ast.FuncAlias):
+            key = _FUNC_TYPE + key
+        bound = imports[key]
+        if isinstance(bound, FuncType):
+            bound = TypeBound(bound)
+        assert isinstance(bound, TypeBound), "so it was written"
+        self._define_in(graph, id, key, bound)
+
+    def _component_type(self, graph: Graph, statement: Interface | World, wit: Resolve) -> None:
+        """Define an interface or a world."""
+        name = statement.name
+        package = wit.packages[wit.package_names[self._document.package.name]]
+        if isinstance(statement, World):
+            made = encode_world(wit, package.worlds[name.name])
+        else:
+            made = encode_interface(wit, package.interfaces[name.name])
+        defined = made.definitions[0]
+        assert isinstance(defined, types.TypeDef), "it is exported next"
+        assert isinstance(defined.type, types.ComponentType), "as all WIT is"
+        self._define_in(graph, name, defined.type, _bound(made))
+
+    def _define_in(
+        self, graph: Graph, id: Id, what: types.ComponentType | str, bound: TypeBound
+    ) -> None:
+        define = partial(graph.define, id.name, what, bound, id.spot.at)
+        self._locals[id.name] = _at(id.spot, define)
 
     # Values.
 
@@ -260,6 +297,13 @@ class _Resolver:
             raise spot.invalid(f"export `{name}` conflicts with the definition of that name")
         made = name
         _at(spot, lambda: graph.export(made, node, spot.at))
+
+
+def _bound(made: Component) -> TypeBound:
+    """The one type that a component exports."""
+    (bound,) = validate(made, ALL).shape.exports.values()
+    assert isinstance(bound, TypeBound), "it was made so"
+    return bound
 
 
 def _spot(statement: ast.Export) -> Spot:

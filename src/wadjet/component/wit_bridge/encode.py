@@ -41,6 +41,15 @@ def encode_world(resolve: Resolve, id: WorldId) -> Component:
     return made
 
 
+def encode_interface(resolve: Resolve, id: InterfaceId) -> Component:
+    """An interface alone in binary form."""
+    made = Component()
+    name = resolve.interfaces[id].name
+    assert name is not None, "only interfaces with a name stand alone"
+    _export_type(made, name, interface_type(resolve, id))
+    return made
+
+
 def _export_type(component: Component, name: str, t: ComponentType) -> None:
     """Define a type and export it. An export adds an index as well."""
     index = len(component.definitions)
