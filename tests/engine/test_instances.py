@@ -148,7 +148,9 @@ def test_functions_compiled_later_are_everybodys() -> None:
     code = module.code("optimizing")
     slots = [instance.runtime.vmfuncs.tolist()[::5] for instance in instances]
     assert slots == [slots[0]] * 4
-    assert native_machine()[0].functions_at(slots[0][1]) == (code, [1])
+    found = native_machine()[0].functions_at(slots[0][1])
+    assert found is not None
+    assert (found[0], [each.function for each in found[1]]) == (code, [1])
 
 
 def test_nobody_waits_for_the_collector_of_cycles() -> None:

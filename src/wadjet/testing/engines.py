@@ -291,12 +291,13 @@ def _own(name: str) -> OwnEngine:
 
 def engine(name: str) -> Engine:
     """An engine by its name: "interpreter", "baseline", "optimizing", "auto" (whose functions are
-    promoted half-way), "deterministic" (the optimizing tier under that profile), or "wasmtime"."""
+    promoted half-way), "switching" (whose functions are promoted where chance has it, in loops
+    too), "deterministic" (the optimizing tier under that profile), or "wasmtime"."""
     if name == "wasmtime":
         from wadjet.testing.wasmtime_engine import WasmtimeEngine
 
         return WasmtimeEngine()
-    if name not in ("interpreter", "baseline", "optimizing", "auto", "deterministic"):
+    if name not in ("interpreter", "baseline", "optimizing", "auto", "switching", "deterministic"):
         raise ValueError(f"unknown engine {name!r}")
     return _own(name)
 
@@ -305,7 +306,7 @@ def available() -> tuple[str, ...]:
     """Names of the engines that can run here."""
     names = ["interpreter"]
     if find_spec("llvmlite") is not None:
-        names += ["baseline", "optimizing", "auto", "deterministic"]
+        names += ["baseline", "optimizing", "auto", "switching", "deterministic"]
     if find_spec("wasmtime") is not None:
         names.append("wasmtime")
     return tuple(names)

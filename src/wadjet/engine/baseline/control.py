@@ -51,8 +51,11 @@ def _loop(c: FunctionCompiler, imm: object, i: int) -> None:
     params, results = _types(c, cast(BlockType, imm))
     c.flush()
     label = c.label()
-    c.blocks.append(Block(label, len(c.stack) - len(params), params, results, True))
+    block = Block(label, len(c.stack) - len(params), params, results, True)
     c.place(label)
+    if c.home.exits is not None:
+        c.home.exits.open(c, i)
+    c.blocks.append(block)
 
 
 def _if(c: FunctionCompiler, imm: object, i: int) -> None:
@@ -98,7 +101,9 @@ def _end(c: FunctionCompiler, imm: object, i: int) -> None:
         c.flush(block.height)
     if block.catcher is not None:
         close_handler(c, block, block.catcher)
-    if not block.is_loop:
+    if block.is_loop:
+        c.ends[i] = len(c.out)
+    else:
         c.place(block.label)
     c.settle(block.height + len(block.results))
     c.live = True

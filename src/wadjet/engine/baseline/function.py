@@ -20,6 +20,7 @@ from wadjet.core.opcodes import BY_NAME, ROWS, Op, row
 from wadjet.core.types import V128, FuncType, ValType
 from wadjet.engine.baseline import encodings
 from wadjet.engine.baseline.encodings import FLOAT_ROWS
+from wadjet.engine.baseline.exits import WORD, Exit
 from wadjet.engine.baseline.frame import CONTEXT, Frame
 from wadjet.engine.baseline.selection import (
     ACCESSES, BINARY, COMPARE, EQUAL, UNEQUAL,
@@ -50,6 +51,11 @@ class Compiled(NamedTuple):
     """A function's machine code, and what it refers to."""
 
     code: bytearray
+    #: how much of the code is the function itself; what follows are ways to others
+    size: int
+    exits: list[Exit]
+    #: how far values are apart in the frame
+    stride: int
     calls: list[Call]
     rows: "list[Object]"
     #: whether it makes tail calls, and must be called like those who do
@@ -171,6 +177,12 @@ class FunctionCompiler:
         self.blocks: list[Block] = []
         #: where the function ends
         self.end: Final = self.label()
+        #: loops that have exits: (instruction, label of the way out, piece that they begin with)
+        self.exits: list[tuple[int, int, int]] = []
+        #: `end` of a loop → the piece that it stands before
+        self.ends: dict[int, int] = {}
+        #: (piece that ends in the distance to the word of an exit, which exit)
+        self.words: list[tuple[int, int]] = []
         self.live = True
         self.next = 0  # the instruction to go on with
         self.rows: list[Object] = []
@@ -501,12 +513,17 @@ class FunctionCompiler:
             out.append(rm(b"\x8b", RDI, CONTEXT, 1) + load_constant(RSI, code))
             self.call("wj_trap")
         out[0], out[1] = self.frame.enter(not leaf)
-        return self._join()
+        count = len(out)
+        if self.exits:
+            assert self.home.exits is not None, "who knows of exits has opened them"
+            self.home.exits.close(self)
+        return self._join(count)
 
-    def _join(self) -> Compiled:
-        """All pieces in a row, every distance filled in."""
+    def _join(self, count: int) -> Compiled:
+        """All pieces in a row, every distance filled in; the function has so many."""
         sizes = list(accumulate(map(len, self.out), initial=0))
-        text = bytearray(b"".join(self.out))
+        words = sizes[-1] + WORD - 1 & -WORD
+        text = bytearray(b"".join(self.out)).ljust(words + WORD * len(self.exits), b"\0")
         starts = [sizes[piece] for piece in self.labels]
         pack = struct.pack_into
         for piece, label in self.jumps:
@@ -515,8 +532,16 @@ class FunctionCompiler:
         for piece, labels in self.tables:
             base = sizes[piece]
             pack(f"<{len(labels)}i", text, base, *[starts[label] - base for label in labels])
+        for piece, k in self.words:
+            stop = sizes[piece + 1]
+            pack("<i", text, stop - 4, words + WORD * k - stop)
         calls = [Call(sizes[piece + 1], name, addend) for piece, name, addend in self.symbols]
-        return Compiled(text, calls, self.rows, self.frame.tail)
+        ends = self.facts.ends
+        exits = [
+            Exit(loop, sizes[start], sizes[self.ends[ends[loop]]], words + WORD * k)
+            for k, (loop, _, start) in enumerate(self.exits)
+        ]
+        return Compiled(text, sizes[count], exits, self.unit, calls, self.rows, self.frame.tail)
 
 
 _WRAP: Final = BY_NAME["i32.wrap_i64"][0].op

@@ -18,6 +18,7 @@ from wadjet.engine.baseline.branches import branch
 from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
 from wadjet.engine.baseline.control import CONTROL, FLAG_USERS
 from wadjet.engine.baseline.exceptions import EXCEPTIONS
+from wadjet.engine.baseline.exits import Exits
 from wadjet.engine.baseline.frame import CONTEXT, arguments
 from wadjet.engine.baseline.function import (
     SPECIAL, Beyond, Compiled, FlagUser, FunctionCompiler, Handler, Types, Vectors, kinds_of_rows,
@@ -66,7 +67,11 @@ class _Row(NamedTuple):
 class Baseline:
     """See the module."""
 
-    def __init__(self, valid: ValidModule, settings: Settings, make: Make) -> None:
+    def __init__(
+        self, valid: ValidModule, settings: Settings, make: Make, exits: Exits | None = None
+    ) -> None:
+        """`exits` are those that loops have, if any."""
+        self.exits: Final = exits
         self.valid: Final = valid
         self.settings: Final = settings
         self.layout: Final = ContextLayout(valid.module)

@@ -53,7 +53,7 @@ class Piece(Linkable):
             struct.pack_into("<i", code, end - 4, goal + addend - base - end)
         view[: len(code)] = code
         if not compiled.tail:
-            return [Symbol(f"f{self._index}", base, len(code), True)], movable
+            return [Symbol(f"f{self._index}", base, compiled.size, True)], movable
         around.near("tails", 1 << 31, jump=False)
         start = self._starts[-1]
         door = _TO_TAIL + int32(-start - len(_TO_TAIL) - 4) + b"\xc9\xc3"

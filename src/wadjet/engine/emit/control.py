@@ -1,5 +1,6 @@
 """Structured control (spec 4.6.8): blocks, branches, traps on purpose."""
 
+from collections.abc import Iterable
 from typing import Final, cast
 
 from wadjet.core.body import BlockType
@@ -34,6 +35,8 @@ def open_frame(e: FunctionEmitter, op: int, imm: object, i: int) -> Frame:
 
 
 def _loop(e: FunctionEmitter, imm: object, i: int) -> None:
+    if e.landing is not None and e.landing.loop == i:
+        e.landing.meet(e)
     params, results = e.block_types(cast(BlockType, imm))
     label = e.label("loop")
     frame = Frame(Op.LOOP, i, label, params, results, len(e.stack) - len(params))
@@ -46,7 +49,7 @@ def _loop(e: FunctionEmitter, imm: object, i: int) -> None:
     watch(e, frame)
     frame.phi_at = len(e.lines)
     e.emit("")  # the phis, once all edges are known
-    for local in () if e.quick else sorted(e.facts.assigned[i]):
+    for local in _changing(e, i):
         name = f"%{label}.{local}"
         frame.phis.append((name, e.local_types[local], local))
         e.locals[local] = name
@@ -54,6 +57,15 @@ def _loop(e: FunctionEmitter, imm: object, i: int) -> None:
         name = f"%{label}.p{k}"
         frame.phis.append((name, llvm_type(t), ~k))
         e.push(name)
+
+
+def _changing(e: FunctionEmitter, i: int) -> Iterable[int]:
+    """The locals that need a phi at the head of a loop."""
+    if e.quick:
+        return ()
+    if e.landing is not None and e.landing.is_around(e, i):
+        return range(len(e.locals))
+    return sorted(e.facts.assigned[i])
 
 
 def _finish_loop(e: FunctionEmitter, frame: Frame) -> None:

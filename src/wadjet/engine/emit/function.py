@@ -23,6 +23,7 @@ from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.module import ValidModule
 from wadjet.engine.contract.layout import CELL, VM_CONTEXT, VM_STORE, ContextLayout
 from wadjet.engine.contract.traps import TrapCode
+from wadjet.engine.emit.landing import Landing
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, zero
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.templates import Template
@@ -86,14 +87,17 @@ class Unit:
 
     def __init__(
         self, valid: ValidModule, settings: Settings, wanted: frozenset[int],
-        copies: dict[tuple[int, ...], str],
+        copies: dict[tuple[int, ...], str], landing: Landing | None = None,
     ) -> None:  # fmt: skip
         self.valid = valid
         self.module = valid.module
         self.settings = settings
         self.layout = ContextLayout(valid.module)
+        self.wanted = wanted
+        #: if the one function is wanted from a loop on: the way there
+        self.landing = landing
         #: functions defined in this LLVM module, which may call each other directly
-        self.members = wanted
+        self.members = wanted if landing is None else frozenset[int]()
         #: what copies to inline are called: by the functions on the way to them
         self.copies = copies
         self.declared: dict[str, str] = {}
@@ -112,7 +116,7 @@ class Unit:
         return any(not _ACCESSES.isdisjoint(body.ops) for body in bodies)
 
     def _bodies(self) -> set[int]:
-        return {*self.members, *(chain[-1] for chain in self.copies)}
+        return {*self.wanted, *(chain[-1] for chain in self.copies)}
 
     def declare(self, symbol: str, text: str) -> str:
         """Make sure `symbol` is declared once; returns it."""
@@ -129,6 +133,8 @@ class FunctionEmitter:
         self.index = index
         #: if this is a copy: the functions on the way to it
         self.chain = chain
+        #: if this begins in the middle: where
+        self.landing = None if chain else unit.landing
         valid = unit.valid
         defined = index - unit.layout.func_imports
         self.code = valid.module.codes[defined]
@@ -159,7 +165,7 @@ class FunctionEmitter:
 
     def _initial(self) -> list[str]:
         """What the locals hold at first."""
-        params = len(self.type.params)
+        params = 0 if self.landing is not None else len(self.type.params)
         return [f"%p{i}" for i in range(params)] + [zero(t) for t in self.local_types[params:]]
 
     # --- names, lines, operands ------------------------------------------------------------
@@ -357,14 +363,7 @@ class FunctionEmitter:
         return self._assemble()
 
     def _assemble(self) -> str:
-        params = ["ptr %ctx", "ptr %out"] if in_memory(self.type.results) else ["ptr %ctx"]
-        params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
         result = result_type(self.type.results)
-        name = f"tailcc {result} @t{self.index}" if self.tail else f"{result} @f{self.index}"
-        head = f"define hidden {name}({', '.join(params)}) #0 {{"
-        if self.chain:
-            name = f"{result} {self.unit.copies[self.chain]}"
-            head = f"define internal {name}({', '.join(params)}) alwaysinline #0 {{"
         buffers = [f"%cells{n} = alloca [{CELL * n} x i8], align 16" for n in sorted(self.cells)]
         buffers += [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(self.buffers)]
         check = self._stack_check()
@@ -377,11 +376,26 @@ class FunctionEmitter:
             nothing = "void" if result == "void" else f"{result} zeroinitializer"
             traps.append(f"propagate:\nret {nothing}")
         cells = self._cells() if self.quick else []
-        lines = [head, "entry:", *buffers, *cells, *self.hoisted.values(), *check]
+        lines = [self._head(), "entry:", *buffers, *cells, *self.hoisted.values(), *check]
+        if self.landing is not None:
+            lines += self.landing.take(self)
         lines += ["body:", *self.lines, *traps, "}"]
         if self.tail:
             lines.append(forward(self.index, self.type, to_tail=False))
         return "\n".join(lines)
+
+    def _head(self) -> str:
+        """The line that it begins with."""
+        params = ["ptr %ctx", "ptr %out"] if in_memory(self.type.results) else ["ptr %ctx"]
+        result = result_type(self.type.results)
+        if self.landing is not None:
+            return f"define hidden {result} @o{self.index}({', '.join(params)}, ptr %frame) #0 {{"
+        params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
+        if self.chain:
+            name = f"{result} {self.unit.copies[self.chain]}"
+            return f"define internal {name}({', '.join(params)}) alwaysinline #0 {{"
+        name = f"tailcc {result} @t{self.index}" if self.tail else f"{result} @f{self.index}"
+        return f"define hidden {name}({', '.join(params)}) #0 {{"
 
     def _cells(self) -> list[str]:
         """The locals as cells, each with its initial value."""
@@ -392,9 +406,10 @@ class FunctionEmitter:
 
     def _stack_check(self) -> list[str]:
         """How the function begins: with a look at the stack limit, unless it is a small leaf."""
+        begin = "body" if self.landing is None else "landing"
         leaf = not self.calls and len(self.local_types) + self.facts.height < SMALL_FRAME
         if leaf or self.chain or self.unit.settings.raw:
-            return ["br label %body"]
+            return [f"br label %{begin}"]
         self.unit.declare("llvm.frameaddress", "declare ptr @llvm.frameaddress.p0(i32 immarg)")
         store = self.hoist("store", "%ctx", VM_CONTEXT["store"])
         return [
@@ -402,8 +417,8 @@ class FunctionEmitter:
             f"%stack.slot = getelementptr i8, ptr {store}, i64 {VM_STORE['stack_limit']}",
             "%stack.limit = load ptr, ptr %stack.slot, !tbaa !4",
             "%stack.ok = icmp ugt ptr %stack.here, %stack.limit",
-            f"br i1 %stack.ok, label %body, label %{self.trap_label(TrapCode.STACK_EXHAUSTED)}, "
-            "!prof !7",
+            f"br i1 %stack.ok, label %{begin}, "
+            f"label %{self.trap_label(TrapCode.STACK_EXHAUSTED)}, !prof !7",
         ]
 
 

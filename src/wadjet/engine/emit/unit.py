@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
 
-from wadjet.core.opcodes import GROUP
+from wadjet.core.opcodes import GROUP, Op
 from wadjet.core.validate.module import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.accesses import SHARED
@@ -19,6 +19,7 @@ from wadjet.engine.emit.exceptions import EXCEPTIONS
 from wadjet.engine.emit.floats import CAREFUL
 from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
 from wadjet.engine.emit.inlining import Chain, Places, symbols
+from wadjet.engine.emit.landing import Landing
 from wadjet.engine.emit.memory import MEMORY
 from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
@@ -81,9 +82,25 @@ def emit(
     `@tails` (the entries of every defined function of the module, in order), `@wj_trap`,
     `@wj_libcall`; nothing else, and no absolute address.
     """
-    unit = Unit(valid, settings, frozenset(indices), symbols(chains))
-    how = ways(settings)
-    bodies = [FunctionEmitter(unit, index).run(*how) for index in sorted(unit.members)]
+    return _texts(Unit(valid, settings, frozenset(indices), symbols(chains)), chains)
+
+
+def emit_landing(
+    valid: ValidModule, index: int, settings: Settings, place: tuple[int, int],
+    chains: Sequence[Chain] = (),
+) -> str:  # fmt: skip
+    """LLVM text that defines `@o<index>`: the function from a loop on (see `landing`). `place` is
+    the loop's instruction and how far values are apart in the frame."""
+    loop, stride = place
+    first = len(valid.func_types) - len(valid.module.funcs)
+    operands, _ = valid.operands(index - first, (Op.LOOP,))[loop]
+    landing = Landing(loop, stride, operands)
+    return _texts(Unit(valid, settings, frozenset((index,)), symbols(chains), landing), chains)
+
+
+def _texts(unit: Unit, chains: Sequence[Chain]) -> str:
+    how = ways(unit.settings)
+    bodies = [FunctionEmitter(unit, index).run(*how) for index in sorted(unit.wanted)]
     if not chains:
         return "\n".join([*unit.declared.values(), *bodies, TRAILER])
     places = Places(chains)

@@ -44,8 +44,8 @@ _MACHINES: Final = {"x86_64": X86_64, "aarch64": AARCH64}
 
 class Placed(NamedTuple):
     """A function in an image: its index (imports count), whether this is its entry for tail calls,
-    whether others may use it (what was inlined into the function before it is for nobody), its
-    level, where it begins (an offset in the image) and its size."""
+    whether others may use it (not what was inlined into the function before it, and not what goes
+    on from one of its loops), its level, where it begins (an offset in the image) and its size."""
 
     function: int
     tail: bool
@@ -98,6 +98,8 @@ class Image(Surroundings):
         self.movable = home is None
         self.functions: Final[list[Placed]] = []
         self._starts: Final = array("Q")
+        #: where there are distances to what lies outside: these are not kept
+        self._outward: Final[list[int]] = []
         self._slot: int = 0  # what `slot` means to the object that is being placed
 
     def _words(self, start: int) -> memoryview:
@@ -119,6 +121,10 @@ class Image(Surroundings):
         slots = self.tails if tails else self.slots
         slots[:] = memoryview(array("Q", range(stubs, stubs + STUB * count, STUB)))
         self.has_tails = self.has_tails or tails
+
+    def stub(self, slot: int) -> int:
+        """The address of a slot's stub."""
+        return self.address + _FAR_SIZE + WORD * self._count + STUB * slot
 
     def slot_address(self, slot: int) -> int:
         """Where a slot is."""
@@ -164,7 +170,8 @@ class Image(Surroundings):
 
     def _placed(self, s: Symbol, level: int) -> Placed:
         start = s.address - self.address
-        return Placed(int(s.name[1:]), s.name[0] == "t", s.is_global, level, start, s.size)
+        is_global = s.is_global and s.name[0] != "o"
+        return Placed(int(s.name[1:]), s.name[0] == "t", is_global, level, start, s.size)
 
     def _add(self, found: Sequence[Placed]) -> None:
         self.functions.extend(found)
@@ -174,25 +181,43 @@ class Image(Surroundings):
         """The machine code of a function."""
         return bytes(self._view[function.start : function.start + function.size])
 
-    def functions_at(self, pc: int) -> list[int]:
-        """The indices of the functions that an address is in, those inlined into others first;
-        empty if it is in none."""
+    def functions_at(self, pc: int) -> list[Placed]:
+        """The functions that an address is in, those inlined into others first; empty if it is in
+        none."""
         offset = pc - self.address
         found = []
         for k in range(bisect_right(self._starts, offset) - 1, -1, -1):
             each = self.functions[k]
             if offset < each.start + each.size:
-                found.append(each.function)
+                found.append(each)
             if each.is_global:
                 break
         return found
+
+    def holds(self, address: int) -> bool:
+        """Whether an address is that of a function's code in here."""
+        return self.first <= address - self.address < self.end
+
+    def leads(self, place: int) -> bool:
+        """Whether there is a distance at an offset."""
+        return any(self._view[place : place + 4])
+
+    def lead(self, place: int, goal: int) -> None:
+        """Write the distance from an offset to an address there, in 32 bits (an aligned word: it is
+        written in one go)."""
+        if not self.holds(goal):
+            self._outward.append(place)
+        self._view[place : place + 4].cast("i")[0] = goal - self.address - place
 
     # --- keeping it --------------------------------------------------------------------------
 
     def save(self, start: int, known: int) -> Saved:
         """What has come since it ended at `start` and had `known` functions."""
-        code = bytes(self._view[start : self.end])
-        return Saved(list(self._far.names), self.functions[known:], start, code)
+        code = bytearray(self._view[start : self.end])
+        for place in self._outward:
+            if place >= start:
+                code[place - start : place - start + 4] = bytes(4)
+        return Saved(list(self._far.names), self.functions[known:], start, bytes(code))
 
     def restore(self, saved: Saved) -> bool:
         """Put back what was saved; False if this is not where it belongs."""
@@ -209,4 +234,6 @@ class Image(Surroundings):
 
 
 def _is_function(name: str) -> bool:
-    return name[0] in "ft" and name[1:].isdigit()
+    """Whether an object calls a function so: itself (f), its entry for tail calls (t), or what goes
+    on from one of its loops (o), which is not for all to call."""
+    return name[0] in "fto" and name[1:].isdigit()

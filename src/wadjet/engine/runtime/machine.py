@@ -32,7 +32,7 @@ from wadjet.engine.runtime.exceptions import from_raw, to_word
 from wadjet.engine.runtime.forks import Forks
 from wadjet.engine.runtime.hostcalls import call_host
 from wadjet.engine.runtime.libcalls import BODIES
-from wadjet.engine.runtime.image import Image
+from wadjet.engine.runtime.image import Image, Placed
 from wadjet.engine.runtime.loader import Loaded, load
 from wadjet.engine.runtime.metronome import Metronome
 from wadjet.engine.runtime.pages import reserve, watch
@@ -221,9 +221,9 @@ class Machine:
             self._images[image.address] = image
             return image
 
-    def functions_at(self, pc: int) -> "tuple[NativeCode, list[int]] | None":
-        """The module and the indices of the guest functions that this program counter is in, those
-        inlined into others first."""
+    def functions_at(self, pc: int) -> "tuple[NativeCode, list[Placed]] | None":
+        """The module and the guest functions that this program counter is in, those inlined into
+        others first."""
         with self.lock:
             for k in range(bisect_right(self._bases, pc) - 1, -1, -1):
                 image = self._images.get(self._bases[k])
@@ -231,14 +231,14 @@ class Machine:
                     break
             else:
                 return None
-            code, indices = image.owner(), image.functions_at(pc)
-        return (code, indices) if code is not None and indices else None
+            code, functions = image.owner(), image.functions_at(pc)
+        return (code, functions) if code is not None and functions else None
 
     def _on_sample(self, pc: int) -> None:
         found = self.functions_at(pc)
         if found is not None:
-            code, indices = found
-            code.heat(indices[-1])
+            code, functions = found
+            code.heat(functions[-1], pc)
 
     def frames_at(self, pc: int) -> list[Frame]:
         """The same as lines of a backtrace."""
@@ -246,7 +246,8 @@ class Machine:
         if found is None:
             return []
         names = found[0].valid.module.names
-        return [Frame(names.module, index, names.funcs.get(index)) for index in found[1]]
+        indices = [each.function for each in found[1]]
+        return [Frame(names.module, index, names.funcs.get(index)) for index in indices]
 
     # --- the heap ----------------------------------------------------------------------------
 

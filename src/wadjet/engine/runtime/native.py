@@ -168,20 +168,36 @@ class NativeCode(ModuleCode):
         address: int = self._image.tails[slot]
         return address
 
-    def heat(self, index: int) -> None:
-        """A sample found a function (the index counts imports first) running."""
+    def heat(self, running: Placed, pc: int) -> None:
+        """A sample found this code running, at this address."""
 
     def add(self, built: bytes | Linkable, level: int, slot: int = 0) -> None:
         """Let everyone call the functions of an object from now on, as far as their code is better
         than what there is. `slot` is what the object calls so."""
         loaded = Object(built) if isinstance(built, bytes) else built
         with self.machine.lock:
-            image = self._images[-1]
-            if not image.has_room(loaded.size):
-                room = max(_MORE, loaded.size)
-                image = self.machine.new_image(self._me, 0, room, self._image)
-                self._images.append(image)
+            image = self._image_for(loaded)
             self._publish(image, image.place(loaded, level, slot))
+
+    def add_landing(self, built: bytes, level: int) -> int:
+        """Put into place what goes on from a loop of a function; its address, which nobody knows
+        yet."""
+        loaded = Object(built)
+        with self.machine.lock:
+            image = self._image_for(loaded)
+            functions = image.place(loaded, level)
+            self._publish(image, functions)
+        whole = max(functions, key=lambda each: each.size)
+        return image.address + whole.start
+
+    def _image_for(self, loaded: Linkable) -> Image:
+        """An image with room for it."""
+        image = self._images[-1]
+        if not image.has_room(loaded.size):
+            room = max(_MORE, loaded.size)
+            image = self.machine.new_image(self._me, 0, room, self._image)
+            self._images.append(image)
+        return image
 
     def _publish(self, image: Image, functions: Sequence[Placed]) -> None:
         told = perf.teller(self.machine.arch)
@@ -200,8 +216,12 @@ class NativeCode(ModuleCode):
                 self._patch(slot, "tail", address)
             elif level >= self._levels[slot]:
                 self._levels[slot] = level + 1
-                self._image.slots[slot] = address
-                self._patch(slot, "code", address)
+                self.direct(slot, address)
+
+    def direct(self, slot: int, address: int) -> None:
+        """Calls of a function go there from now on."""
+        self._image.slots[slot] = address
+        self._patch(slot, "code", address)
 
     def _patch(self, slot: int, member: str, address: int) -> None:
         """Tell the VMFuncs of all instances."""

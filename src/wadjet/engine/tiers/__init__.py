@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: What `tier` may be. `auto` is the fastest that this machine has.
 TIERS: Final = ("auto", "interpreter", "baseline", "optimizing")
+#: One more for tests (see `switching`); "switching:7" has the seed 7.
+SWITCHING: Final = "switching"
 
 
 def _has_native() -> bool:
@@ -27,6 +29,11 @@ def compile_module(
 ) -> "ModuleCode":
     """A module's code in a tier. Tiers are imported when first asked for. `source` is the binary or
     the text that the module was read from, if it still is what it was: such code may be kept."""
+    name, _, seed = tier.partition(":")
+    if name == SWITCHING:
+        from wadjet.engine.tiers.switching import SwitchingCode
+
+        return SwitchingCode(valid, seed=int(seed or 0))
     if tier not in TIERS:
         raise Error(f"unknown tier {tier!r}; known are {', '.join(TIERS)}")
     if tier == "optimizing":

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from contextlib import suppress
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, final
@@ -19,10 +20,10 @@ from weakref import ref
 
 from wadjet.engine.llvm.compile import FULL
 from wadjet.engine.runtime import log
-from wadjet.engine.tiers.worker import ANSWER, COMPILE, OPEN, REQUEST, describe
+from wadjet.engine.tiers.worker import ANSWER, COMPILE, LAND, OPEN, REQUEST, describe
 
 if TYPE_CHECKING:
-    from wadjet.engine.tiers.auto import AutoCode
+    from wadjet.engine.tiers.auto import AutoCode, WayOut
     from wadjet.engine.tiers.compiled import CompiledCode
 
 #: Seconds without work after which the worker is dismissed.
@@ -40,14 +41,15 @@ _START: Final = (
 
 @final
 class _Job:
-    """A hot function, and how hot it is."""
+    """A hot function, how hot it is, and where it was found running last (0: nowhere)."""
 
-    __slots__ = ("code", "heat", "slot")
+    __slots__ = ("code", "heat", "pc", "slot")
 
     def __init__(self, code: "ref[AutoCode]", slot: int) -> None:
         self.code = code
         self.slot = slot
         self.heat = 0
+        self.pc = 0
 
 
 @final
@@ -58,15 +60,22 @@ class Background:
         self._jobs: dict[tuple[int, int], _Job] = {}
         self._changed = threading.Condition()
         self._running = False
+        #: what is being optimised: whoever finds it running meanwhile says nothing new
+        self._present: tuple[int, int] | None = None
         self._worker: Worker | None = None
         os.register_at_fork(after_in_child=self._forked)
 
-    def submit(self, code: "AutoCode", slot: int) -> None:
-        """Have a function optimised, unless its module goes away first. Once more for one that
-        waits already makes it more urgent."""
+    def submit(self, code: "AutoCode", slot: int, pc: int = 0) -> None:
+        """Have a function optimised, unless its module goes away first; what was found running at
+        `pc` from a loop on, if that is better. Once more for one that waits already makes it more
+        urgent."""
+        key = id(code), slot
         with self._changed:
-            job = self._jobs.setdefault((id(code), slot), _Job(ref(code), slot))
+            if key == self._present:
+                return
+            job = self._jobs.setdefault(key, _Job(ref(code), slot))
             job.heat += 1
+            job.pc = pc
             if not self._running:
                 run = threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True)
                 try:
@@ -79,12 +88,13 @@ class Background:
     def _next(self) -> _Job | None:
         """The hottest job; None if there has been none for a while, and there is no thread now."""
         with self._changed:
+            self._present = None
             if not self._jobs:
                 self._changed.wait(_PATIENCE)
             if not self._jobs:
                 self._running = False
                 return None
-            key = max(self._jobs, key=lambda k: self._jobs[k].heat)
+            key = self._present = max(self._jobs, key=lambda k: self._jobs[k].heat)
             return self._jobs.pop(key)
 
     def _run(self) -> None:
@@ -93,7 +103,7 @@ class Background:
             while job := self._next():
                 code = job.code()
                 if code is not None:
-                    self._optimize(worker, code, job.slot)
+                    self._optimize(worker, code, job)
                 del code
         except BaseException:
             self._running = False
@@ -111,17 +121,28 @@ class Background:
         self._changed = threading.Condition()
         self._running = False
 
-    def _optimize(self, worker: "Worker", code: "AutoCode", slot: int) -> None:
+    def _optimize(self, worker: "Worker", code: "AutoCode", job: _Job) -> None:
+        slot = job.slot
+        way = code.way_out(slot, job.pc) if job.pc else None
+        if way is None and code.level(slot) == FULL:
+            return
         if worker.alive:
             begun = time.perf_counter()
-            image = worker.compile(code, slot)
-            if image:
+            image = worker.compile(code, slot, way)
+            if image and way is not None:
+                code.land(slot, way, image)
+            elif image:
                 code.add(image, FULL)
             if log.say is not None:
                 ms = 1000 * (time.perf_counter() - begun)
                 name = code.name_of(slot + code.layout.func_imports)
-                log.say(f"optimised {name} in the background: {ms:.2f} ms")
-        elif code.size(slot) <= _SMALL:
+                what = name if way is None else f"{name} from the loop at {way.loop} on"
+                log.say(f"optimised {what} in the background: {ms:.2f} ms")
+        elif code.size(slot) > _SMALL:
+            return
+        elif way is not None:
+            code.promote_loop(slot, way)
+        else:
             code.promote(slot)
 
 
@@ -151,13 +172,17 @@ class Worker:
         self.alive = True
         atexit.register(self._process.kill)
 
-    def compile(self, code: "CompiledCode", slot: int) -> bytes:
-        """The optimised object of a function; empty if there is none, and it stays as it is."""
+    def compile(self, code: "CompiledCode", slot: int, way: "WayOut | None" = None) -> bytes:
+        """The optimised object of a function, or of what is left of it on a way out; empty if there
+        is none, and it stays as it is."""
         stdin, stdout = self._streams()
+        kind, numbers = COMPILE, [slot]
+        if way is not None:
+            kind, numbers = LAND, [slot, way.loop, way.stride]
         try:
             place = self._place(code)
-            content = slot.to_bytes(4, sys.byteorder)
-            stdin.write(REQUEST.pack(COMPILE, place, FULL, len(content)) + content)
+            content = array("I", numbers).tobytes()
+            stdin.write(REQUEST.pack(kind, place, FULL, len(content)) + content)
             stdin.flush()
             head = stdout.read(ANSWER.size)
             length = ANSWER.unpack(head)[0] if len(head) == ANSWER.size else -1

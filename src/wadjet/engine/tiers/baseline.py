@@ -12,6 +12,7 @@ from wadjet.engine.tiers.compiled import CompiledCode
 from wadjet.engine.tiers.compiler import functions_object, runtime_object
 
 if TYPE_CHECKING:
+    from wadjet.engine.baseline.exits import Exits
     from wadjet.engine.baseline.module import Baseline
 
 
@@ -40,9 +41,13 @@ class PromptCode(CompiledCode):
             from wadjet.engine.baseline.module import ARCH, Baseline
 
             here = self.settings.arch == ARCH
-            made = Baseline(self.valid, self.settings, runtime_object) if here else None
-            self._compilers.append(made)
+            how = self.valid, self.settings, runtime_object, self.exits() if here else None
+            self._compilers.append(Baseline(*how) if here else None)
         return self._compilers[0]
+
+    def exits(self) -> "Exits | None":
+        """How loops leave for better code, if they do."""
+        return None
 
     def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
         """Compile the one function there is."""

@@ -2,10 +2,10 @@
 for the code of the runtime itself. Neither is loaded before something must be compiled."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from wadjet.base.records import replace
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
@@ -13,6 +13,9 @@ from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
 from wadjet.engine.llvm.target import Target, host_target
 from wadjet.engine.runtime import log
 from wadjet.engine.tiers.cache import ObjectStore
+
+if TYPE_CHECKING:
+    from wadjet.engine.emit.inlining import Chain
 
 
 #: Vectors, rotations, unsigned conversions, instructions by name.
@@ -71,6 +74,25 @@ def functions_object(
     settings = replace(settings, quick=level == QUICK, versions=level == FULL)
     chains = plan(valid, indices[0]) if level == FULL and len(indices) == 1 else []
     text = emit(valid, indices, settings, chains)
+    return _compiled(valid, text, chains, level)
+
+
+def landing_object(
+    valid: ValidModule, slot: int, place: tuple[int, int], settings: Settings
+) -> bytes:
+    """The object of a function from a loop on (see `emit_landing`)."""
+    from wadjet.engine.emit.inlining import plan
+    from wadjet.engine.emit.unit import emit_landing
+
+    index = len(valid.func_types) - len(valid.module.funcs) + slot
+    settings = replace(settings, versions=True)
+    chains = plan(valid, index)
+    text = emit_landing(valid, index, settings, place, chains)
+    return _compiled(valid, text, chains, FULL)
+
+
+def _compiled(valid: ValidModule, text: str, chains: "Sequence[Chain]", level: int) -> bytes:
+    first = len(valid.func_types) - len(valid.module.funcs)
     for chain in chains:
         valid.forget(chain[-1] - first)
     return compile_text(text, target().narrow() if _is_scalar(text) else target(), level)

@@ -8,7 +8,8 @@ a few at a time, each in a place that has a number. It ends with its input.
 A request is (kind: u8, place: u32, level: u32, length: u32, content). OPEN reads a module into a
 place: a line of JSON that tells features, settings and whether it is binary, and the module itself.
 COMPILE asks for functions, by slots of 32 bits; the answer is (length: u32, object), where length 0
-says that there is none.
+says that there is none. LAND asks for what goes on from a loop of one function: its slot, the
+instruction that the loop is, and how far values are apart in the frame.
 """
 
 import json
@@ -23,10 +24,11 @@ from wadjet.base.errors import EngineBug, Error
 from wadjet.core.features import Features
 from wadjet.core.validate import ValidModule, validate
 from wadjet.engine.contract.settings import Settings
-from wadjet.engine.tiers.compiler import functions_object
+from wadjet.engine.tiers.compiler import functions_object, landing_object
 
 OPEN: Final = 0
 COMPILE: Final = 1
+LAND: Final = 2
 REQUEST: Final = struct.Struct("<BIII")
 ANSWER: Final = struct.Struct("<I")
 #: How much less important it is than what waits for it.
@@ -72,9 +74,14 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             places[place] = _opened(content)
             continue
         valid, settings = places[place]
-        slots = array("I", content)
+        numbers = array("I", content)
+        slots = numbers[:1] if kind == LAND else numbers
         try:
-            image = functions_object(valid, slots, settings, level)
+            if kind == LAND:
+                slot, loop, stride = numbers
+                image = landing_object(valid, slot, (loop, stride), settings)
+            else:
+                image = functions_object(valid, slots, settings, level)
         except (Error, EngineBug):
             image = b""
         for slot in slots:
