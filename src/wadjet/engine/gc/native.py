@@ -106,9 +106,11 @@ class NativeHeap(ObjectHeap):
 
     def __init__(
         self, take: "Take", give: "Give", reserve: Callable[[int], Region | None],
-        collector: Collector, roots: Callable[[], Roots], stacks: Callable[[int], Stacks],
+        collector: Callable[[], Collector], roots: Callable[[], Roots],
+        stacks: Callable[[int], Stacks],
     ) -> None:  # fmt: skip
-        """`stacks` makes the stacks of its continuations, given the address of the VMHeap."""
+        """`collector` is asked for when there is something to collect; `stacks` makes the stacks of
+        its continuations, given the address of the VMHeap."""
         super().__init__()
         self._take, self._give = take, give
         self._collector = collector
@@ -223,7 +225,17 @@ class NativeHeap(ObjectHeap):
         return self._take_hole(size) or (self._extend(step) and self._take_hole(size))
 
     def _take_hole(self, size: int) -> int:
-        found: int = self._collector.refill(0, self.address, size)
+        """A hole, which becomes the stretch: the first will do as a rule, and always as long as
+        nothing was collected; looking through the others is for compiled code."""
+        found = VM_HEAP.read(self.address, "holes")
+        if found:
+            length = load64(found + WORD)
+            if length >= size:
+                self._write("holes", load64(found))
+                self._write("limit", found + length)
+                self._write("free", found + size)
+            else:
+                found = self._collector().refill(0, self.address, size)
         if found:
             self._allocated += VM_HEAP.read(self.address, "limit") - found
         return found
@@ -378,10 +390,11 @@ class NativeHeap(ObjectHeap):
         for k, (start, count) in enumerate(ranges):
             store64(table.address + 2 * WORD * k, start)
             store64(table.address + 2 * WORD * k + WORD, count)
-        self._collector.mark(self.address, table.address, len(ranges))
+        collector = self._collector()
+        collector.mark(self.address, table.address, len(ranges))
         self._clear_weaks(self._reached)
-        self._collector.reap(0, self.address)
-        self._live = self._collector.sweep(0, self.address)
+        collector.reap(0, self.address)
+        self._live = collector.sweep(0, self.address)
         self._allocated = 0
         self._stacks.trim()
 

@@ -1,8 +1,8 @@
 """LLVM text → object bytes, at one of three levels.
 
 QUICK     straight to machine code through the fast instruction selector: for code that runs once
-FAIR      a few clean-ups, then LLVM's good code generator: half the time of FULL, and code nearly
-          as good, because what made the WebAssembly has optimised it before
+FAIR      a few clean-ups before that: for what the house writes itself, short functions in which
+          there is little to find; LLVM's good code generator takes four times as long for them
 FULL      LLVM's whole optimiser first: for code that runs long
 """
 
@@ -40,7 +40,7 @@ def _machine(target: Target, level: int) -> "llvm.TargetMachine":
         found = backend.create_target_machine(
             cpu=target.cpu,
             features=target.features,
-            opt=0 if level == QUICK else 2,
+            opt=2 if level == FULL else 0,
             reloc="pic",
             codemodel="small",
         )

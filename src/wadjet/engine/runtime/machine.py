@@ -253,14 +253,6 @@ class Machine:
 
     def new_heap(self, store: "Store") -> NativeHeap:
         """A heap that machine code can allocate in."""
-        collector = self._collector
-        if collector is None:
-            image, functions = self._build_collector()
-            with self.lock:
-                loaded = self.load_own(image)
-                at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
-                self._kept.append(loaded)
-                collector = self._collector = Collector(self.symbols["wj_mark"], **at)
         weak = ref(store)
 
         budget, limit = store.budget, store.limits.stack
@@ -274,7 +266,19 @@ class Machine:
         def stacks(heap: int) -> Stacks:
             return Stacks(heap, budget, limit)
 
-        return NativeHeap(budget.take, budget.give, reserve, collector, roots, stacks)
+        return NativeHeap(budget.take, budget.give, reserve, self._the_collector, roots, stacks)
+
+    def _the_collector(self) -> Collector:
+        """Made for the first heap that has something to collect."""
+        collector = self._collector
+        if collector is None:
+            image, functions = self._build_collector()
+            with self.lock:
+                loaded = self.load_own(image)
+                at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
+                self._kept.append(loaded)
+                collector = self._collector = Collector(self.symbols["wj_mark"], **at)
+        return collector
 
     def _runs(self) -> list[int]:
         """The activations of this thread, the innermost first."""

@@ -49,12 +49,12 @@ def host_settings() -> Settings:
     return Settings(arch=here.arch, features=here.extensions)
 
 
-def runtime_object(name: str, text: Callable[[], str]) -> bytes:
+def runtime_object(name: str, text: Callable[[], str], level: int = FAIR) -> bytes:
     """The object of some text of the runtime; the name says all that the text depends on."""
     found = objects().get(name)
     if found is None:
         begun = time.perf_counter()
-        found = compile_text(text(), target(), FAIR)
+        found = compile_text(text(), target(), level)
         if log.say is not None:
             log.say(f"compiled {name}: {1000 * (time.perf_counter() - begun):.2f} ms")
         objects().put(name, found)

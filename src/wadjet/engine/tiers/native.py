@@ -9,6 +9,7 @@ from wadjet.engine.contract.machine import platform
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.emit.entry import doors_in, doors_out, is_plain
 from wadjet.engine.emit.llvmtypes import signature
+from wadjet.engine.llvm.compile import FULL
 from wadjet.engine.runtime.doors import Doors
 from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.machine import Machine, unsupported
@@ -58,7 +59,7 @@ def _build_collector() -> tuple[bytes, dict[str, str]]:
         objects().put("collector symbols", json.dumps(symbols).encode())
     else:
         symbols = json.loads(kept)
-    return runtime_object("collector", _collector_text), symbols
+    return runtime_object("collector", _collector_text, FULL), symbols
 
 
 def _collector_text() -> str:
