@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from wadjet.base.errors import Exhaustion
 from wadjet.canon.strings import MAX_BYTES
 from wadjet.canon.resources import (
-    ResourceHandle, RuntimeResource, rep_of_borrow, rep_of_own, to_host,
+    ResourceHandle, rep_of_borrow, rep_of_own, to_host,
 )  # fmt: skip
 from wadjet.canon.instance import MAY_LEAVE
 from wadjet.canon.ends import FutureEnd, StreamEnd, future_of, stream_of
@@ -99,18 +99,17 @@ class Context:
 
     def lift_own(self, index: int, resource: Resource) -> Any:
         """Take a resource from the guest: what represents it."""
-        type_ = self.resources[resource]
-        handle = self._handle(index, type_)
+        handle = self.inst.resource(index, self.resources[resource])
         if handle.lends:
             trap("cannot remove owned resource while borrowed")
         if not handle.own:
             trap("cannot lift own resource from a borrow")
-        self.handles.remove(index)
+        self.handles.free(index)
         return handle.rep
 
     def lift_borrow(self, index: int, resource: Resource) -> Any:
         """Borrow a resource from the guest: what represents it."""
-        handle = self._handle(index, self.resources[resource])
+        handle = self.inst.resource(index, self.resources[resource])
         if self.lender is not None:
             self.lender.lend(handle)
         return handle.rep
@@ -128,9 +127,6 @@ class Context:
         assert task is not None, "borrowed handles are lowered for a task"
         task.borrows += 1
         return self.handles.add(ResourceHandle(type_, rep, False, task))
-
-    def _handle(self, index: int, type_: RuntimeResource) -> ResourceHandle:
-        return self.inst.resource(index, type_)
 
     def lift_stream(self, index: int, t: Defined) -> Stream:
         """Take the readable end of a stream from the guest."""
@@ -175,15 +171,19 @@ class Context:
 
     def lift_own_to_host(self, index: int, resource: Resource) -> Any:
         """A resource that the guest gives to the host."""
-        return to_host(self.resources[resource], self.lift_own(index, resource), True)
+        type_, rep = self.resources[resource], self.lift_own(index, resource)
+        return rep if type_.impl is None else to_host(type_, rep, True)
 
     def lift_borrow_to_host(self, index: int, resource: Resource) -> Any:
         """A resource that the guest lends to the host."""
-        return to_host(self.resources[resource], self.lift_borrow(index, resource), False)
+        type_, rep = self.resources[resource], self.lift_borrow(index, resource)
+        return rep if type_.impl is None else to_host(type_, rep, False)
 
     def lower_own_of_host(self, value: Any, resource: Resource) -> int:
         """A resource that the host gives to the guest."""
-        return self.lower_own(rep_of_own(self.resources[resource], value), resource)
+        type_ = self.resources[resource]
+        rep = value if type_.impl is None else rep_of_own(type_, value)
+        return self.handles.add(ResourceHandle(type_, rep, True))
 
     def lift_stream_to_host(self, index: int, t: Defined) -> Any:
         """What the host gets of a stream."""

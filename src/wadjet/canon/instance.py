@@ -186,7 +186,7 @@ class ComponentInstance:
         handle = self.resource(index, type_)
         if handle.lends:
             trap("cannot remove owned resource while borrowed")
-        self.handles.remove(index)
+        self.handles.free(index)
         if not handle.own:
             assert handle.scope is not None, "a borrowed handle belongs to a task"
             handle.scope.borrows -= 1

@@ -103,9 +103,7 @@ class Resource:
 
 
 def rep_of_own(type_: RuntimeResource, value: Any) -> Any:
-    """What represents a resource that the host gives away."""
-    if type_.impl is None:
-        return value
+    """What represents a guest's resource that the host gives away."""
     handle = _held(type_, value)
     if not handle.own:
         raise TypeError(f"{value!r} is lent: it cannot be given away")
@@ -131,7 +129,5 @@ def _held(type_: RuntimeResource, value: Any) -> ResourceHandle:
 
 
 def to_host(type_: RuntimeResource, rep: Any, own: bool) -> Any:
-    """What the host gets of a resource."""
-    if type_.impl is None:
-        return rep
+    """What the host gets of a guest's resource."""
     return type_.factory(type_, ResourceHandle(type_, rep, own))

@@ -43,9 +43,13 @@ class Table(Generic[_T]):
     def remove(self, index: int) -> _T:
         """Take out what is at an index."""
         found = self.get(index)
+        self.free(index)
+        return found
+
+    def free(self, index: int) -> None:
+        """Take out what is known to be at an index."""
         self._entries[index] = None
         self._free.append(index)
-        return found
 
     def clear(self) -> list[_T]:
         """Take everything out."""

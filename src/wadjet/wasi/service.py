@@ -70,7 +70,9 @@ class Service:
         limits: ServiceLimits | None = None,
         *,
         tier: str = "auto",
+        report: Callable[[str], object] | None = None,
     ) -> None:
+        """`report` is told in words what went wrong with guests."""
         names = [item.name for item in component.exports]
         export = next((n for n in names if matches(_PROXY, n) or matches(_SERVICE, n)), None)
         if export is None:
@@ -79,6 +81,7 @@ class Service:
         self._component: Final = component
         self._wasi: Final = wasi
         self._tier: Final = tier
+        self._report: Final = report
         is_proxy = matches(_PROXY, export)
         self.limits: Final = limits or ServiceLimits()
         self.counters: Final = Counters()
@@ -123,12 +126,10 @@ class Service:
         """An instance, if there is one. Raises HttpError where none can be made."""
         try:
             return self.pool.find()
-        except Timeout:
-            self.counters.timeouts += 1
-            raise HttpError.of("HTTP-response-timeout") from None
+        except Timeout as error:
+            raise self.late(f"the guest cannot start: {error}") from None
         except Error as error:
-            self.counters.traps += 1
-            raise internal(f"the guest cannot start: {error}") from None
+            raise self.failed(f"the guest cannot start: {error}") from None
 
     async def _freed(self) -> Worker:
         """An instance, when there is one."""
@@ -140,8 +141,23 @@ class Service:
                     if worker is not None:
                         return worker
         except TimeoutError:
-            self.counters.timeouts += 1
-            raise HttpError.of("HTTP-response-timeout") from None
+            raise self.late("no instance became free") from None
+
+    def failed(self, what: str) -> HttpError:
+        """Count a failure of a guest; what is answered."""
+        self.counters.traps += 1
+        self._tell(what)
+        return internal(what)
+
+    def late(self, what: str) -> HttpError:
+        """Count what took too long; what is answered."""
+        self.counters.timeouts += 1
+        self._tell(what)
+        return HttpError.of("HTTP-response-timeout")
+
+    def _tell(self, what: str) -> None:
+        if self._report is not None:
+            self._report(what)
 
     def over(self, exchange: "_Exchange") -> None:
         """An exchange has ended, for the client and for the guest."""
@@ -223,14 +239,9 @@ class _Exchange(ABC):
         """The instance has failed, and with it whatever it does."""
         if self._failure is not None:
             return
-        counters = self._service.counters
         self._returned = True
-        if isinstance(error, Timeout):
-            counters.timeouts += 1
-            self.fail(HttpError.of("HTTP-response-timeout"))
-        else:
-            counters.traps += 1
-            self.fail(internal(f"the guest failed: {error}"))
+        tell = self._service.late if isinstance(error, Timeout) else self._service.failed
+        self.fail(tell(f"the guest failed: {error}"))
 
     def _settle(self, answer: Response | HttpError) -> None:
         if self._answer is not None:
@@ -277,8 +288,7 @@ class _Exchange(ABC):
             async with asyncio.timeout(self._service.limits.seconds):
                 await self._waiter
         except TimeoutError:
-            self._service.counters.timeouts += 1
-            late = HttpError.of("HTTP-response-timeout")
+            late = self._service.late("the guest gave no answer in time")
             self.abandon(late)
             raise late from None
         except asyncio.CancelledError:
@@ -308,9 +318,8 @@ class _Exchange(ABC):
                     return await work()
         except TimeoutError:
             if self._failure is None:
-                self._service.counters.timeouts += 1
                 self._worker.broken = True
-                self._failure = HttpError.of("HTTP-response-timeout")
+                self._failure = self._service.late("the rest of the response did not come in time")
         finally:
             self._clock = None
         assert self._failure is not None, "something ended the work"
