@@ -11,7 +11,7 @@ from wadjet.canon.host import is_awaitable
 from wadjet.canon.instance import MAY_LEAVE, ComponentInstance, leave
 from wadjet.canon.passages import Flats, Passage, Passing
 from wadjet.canon.tasks import RESOLVED, Task, Thread
-from wadjet.canon.traps import CANNOT_ENTER, trap
+from wadjet.canon.traps import trap
 from wadjet.canon.values import Err, Ok, ResultError
 from wadjet.canon.waitables import Subtask, WaitableSet
 from wadjet.component.abi import MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS
@@ -103,8 +103,6 @@ class Lifted:
         """Call it: what asks it to end. A caller that is None is the host. With `refuse`, which is
         told of arguments that do not fit, it runs on a continuation even if it is not async."""
         inst = self.inst
-        if caller is not None and (caller.within(inst) or inst.within(caller)):
-            trap(f"{CANNOT_ENTER}: it is inside of its caller, or around it")
         cells = inst.enter(caller)
         task = Task(inst, self, on_start, on_resolve, passage, refuse)
         thread = Thread(task)

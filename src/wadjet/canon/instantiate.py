@@ -19,7 +19,7 @@ from wadjet.canon.passages import Passage, Passing
 from wadjet.canon.program import ModuleValue, Program
 from wadjet.canon.resources import HostResource, RuntimeResource
 from wadjet.canon.tasks import Scheduler
-from wadjet.canon.traps import CANNOT_ENTER, trap
+from wadjet.canon.traps import CANNOT_BLOCK, CANNOT_ENTER, trap
 from wadjet.component.abi import MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, flatten_types
 from wadjet.component.closed import (
     ComponentShape, Extern, InstanceShape, ModuleShape, TypeBound, closed, resources, sort_of,
@@ -250,10 +250,16 @@ class Builder:
         if isinstance(func, Lifted):
             # values are in the host's form, whoever made them
             passage = func.passage(func.inst.program, func.type, func.inst)
-            func.invoke(lambda: args, results.extend, self.inst, passage)
+            leave(
+                self.inst.entering(self.inst.parent)
+            )  # it may be a function of this very instance
+            func.invoke(lambda: args, results.extend, self.inst.parent, passage)
+            self.inst.enter(self.inst.parent)
         else:
             func.invoke(lambda: args, results.extend, self.inst)
-        for result in results[: step.results]:
+        if len(results) < step.results:
+            trap(f"{CANNOT_BLOCK}: the start function waits")
+        for result in results:
             self.add("value", result)
 
     # --- imports ----------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any, Final
 
 from wadjet.canon.instance import ComponentInstance
-from wadjet.canon.tasks import Thread
+from wadjet.canon.tasks import Task, Thread
 from wadjet.canon.traps import trap
 from wadjet.component.component import Builtin
 from wadjet.component.validate import Canonical
+from wadjet.core.types import FuncType
 from wadjet.engine.runtime.func import Func as CoreFunc
+from wadjet.engine.runtime.values import to_raw
 
 Pick = Callable[[str, int | None], Any]
 Core = Callable[..., Any]
@@ -34,7 +36,7 @@ def _index(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
 
 def _new_indirect(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
     assert isinstance(step.definition, Builtin)
-    type_index, table_index = step.definition.immediates[:2]
+    type_index, table_index = step.definition.immediates[-2:]
     assert isinstance(type_index, int)
     assert isinstance(table_index, int)
     wanted = inst.program.plan.valid.core_types[type_index]
@@ -50,18 +52,58 @@ def _new_indirect(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
         func = scheduler.store.current().func_at(word)
         if func.deftype is not wanted:
             trap("indirect call type mismatch: the start function has another type")
-        thread = Thread(task, _start(func, argument))
-        task.register(thread)
-        assert thread.index is not None
-        return thread.index
-
-    def _start(func: CoreFunc, argument: int) -> Generator[None, bool, None]:
-        thread = scheduler.current
-        assert thread is not None
-        yield from scheduler.shims.runner(func.type).call(thread, func, (argument,))
-        thread.task.unregister(thread)
+        return _new(task, func, argument)
 
     return new
+
+
+def _new(task: Task, func: CoreFunc, argument: int) -> int:
+    """A thread of a task that is suspended before it has begun."""
+    thread = Thread(task, _start(task, func, argument))
+    task.register(thread)
+    assert thread.index is not None
+    return thread.index
+
+
+def _start(task: Task, func: CoreFunc, argument: int) -> Generator[None, bool, None]:
+    scheduler = task.inst.scheduler
+    thread = scheduler.current
+    assert thread is not None
+    yield from scheduler.shims.runner(func.type).call(thread, func, (argument,))
+    thread.task.unregister(thread)
+
+
+def _spawn_indirect(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
+    new, resume_later = _new_indirect(inst, step, pick), _resume_later(inst, step, pick)
+
+    def spawn(at: int, argument: int) -> int:
+        index: int = new(at, argument)
+        resume_later(index)
+        return index
+
+    return spawn
+
+
+def _spawn_ref(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
+    resume_later, store = _resume_later(inst, step, pick), inst.scheduler.store
+    signature = step.core.comp
+    assert isinstance(signature, FuncType), "it is a function"
+    reference = signature.params[0]
+
+    def spawn(func: object, argument: int) -> int:
+        task = _running(inst).task
+        if func is None:
+            trap("null function reference: there is nothing to start a thread with")
+        word = to_raw(func, reference, store)
+        index = _new(task, store.current().func_at(word), argument)
+        resume_later(index)
+        return index
+
+    return spawn
+
+
+def _available_parallelism(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
+    return lambda: 1  # threads of an instance take turns, those too that need not
 
 
 def _other(inst: ComponentInstance, index: int) -> Thread:
@@ -135,6 +177,9 @@ MAKERS: Final[dict[str, Maker]] = {
     "thread.index": _index,
     "thread.new-indirect": _new_indirect,
     "thread.resume-later": _resume_later,
+    "thread.spawn-ref": _spawn_ref,
+    "thread.spawn-indirect": _spawn_indirect,
+    "thread.available-parallelism": _available_parallelism,
 }
 PAUSING: Final[dict[str, Maker]] = {
     "thread.suspend": partial(_pause, False),
