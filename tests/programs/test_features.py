@@ -9,8 +9,9 @@ import pytest
 import wadjet
 from tests.cli.process import ENV, WADJET
 from tests.corpora import workloads
+from tests.switching import SWITCHING
 
-TIERS = ("interpreter", "baseline", "optimizing")
+TIERS = ("interpreter", "baseline", "optimizing", *SWITCHING)
 #: program → what it prints
 PRINTS = {
     "z_strip": "hello 1\n",

@@ -10,9 +10,10 @@ import pytest
 import wadjet
 from bench.workloads import folder, programs
 from tests.corpora import workloads
+from tests.switching import SWITCHING_LONG
 from wadjet.core.features import DEFAULT
 
-_TIERS = ("baseline", "optimizing", "auto")
+_TIERS = ("baseline", "optimizing", "auto", *SWITCHING_LONG)
 #: Kotlin and the programs of `bench` say what they must print in the manifest.
 _KINDS = ("bench", "gc") if folder().is_dir() else ()
 _PRINTING = [(kind, program) for kind in _KINDS for program in programs(kind)]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.corpora import corpora
 from tests.scoreboard import Score
+from tests.switching import SWITCHING
 from wadjet.script.suite import run_file
 
 #: folder of a suite → at least so many scripts are below it (subfolders listed here not counted)
@@ -29,6 +30,8 @@ FOLDERS = {
 }
 
 
+LEDGERS = ("interpreter", "baseline", "optimizing", "switching")
+TIERS = (*LEDGERS[:3], *SWITCHING)
 #: these take more than ten seconds in the interpreter
 SLOW = {"spec-core/core", "spec-core/core/simd"}
 
@@ -75,14 +78,14 @@ def scripts(folder: str) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "baseline", "optimizing"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize(
     "folder", [pytest.param(f, marks=pytest.mark.slow if f in SLOW else ()) for f in FOLDERS]
 )
 def test_folder(folder: str, tier: str, score: Score) -> None:
     suite = folder.partition("/")[0]
     base = corpora(suite).parent
-    known, paths = ledger(tier), scripts(folder)
+    known, paths = ledger(tier.partition(":")[0]), scripts(folder)
     passed, failed, wrong = 0, 0, []
     for path in paths:
         name = path.relative_to(base).as_posix()
@@ -97,14 +100,14 @@ def test_folder(folder: str, tier: str, score: Score) -> None:
         expected = {line for path_, line in known.lines if path_ == name}
         wrong += [f"{name}:{n}: {why}" for n, why in failures.items() if n not in expected]
         wrong += [f"{name}:{n}: passes unexpectedly" for n in expected if n not in failures]
-    score(suite, tier, passed, failed)
+    score(suite, tier.partition(":")[0], passed, failed)
     counts = f"{len(paths)} scripts, {passed} commands passed, {failed} failed"
     print(f"{folder}, {tier}: {counts}")  # noqa: T201  # what `pytest -rP` shows
     assert len(paths) >= FOLDERS[folder]
     assert not wrong, f"{len(wrong)} surprises:\n" + "\n".join(wrong[:50])
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "baseline", "optimizing"])
+@pytest.mark.parametrize("tier", LEDGERS)
 def test_ledger_names_real_scripts(tier: str) -> None:
     base = corpora("spec-core").parent
     known = ledger(tier)
