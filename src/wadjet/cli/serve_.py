@@ -8,6 +8,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -76,6 +77,7 @@ def _run(args: Namespace) -> int:
 
     make = _maker(args)
     tls = _tls(args)
+    _allow_files()
     try:
         main = listen(*args.addr)
         admin = [] if args.admin is None else [listen(*args.admin)]
@@ -102,13 +104,29 @@ def _maker(args: Namespace) -> "Callable[[], Service]":
     def make() -> Service:
         try:
             require_h11()
-            return Service(Component.from_file(args.file), wasi, limits, tier=args.tier)
+            component = Component.from_file(args.file)
+            return Service(component, wasi, limits, tier=args.tier, report=_report)
         except Error as error:
             raise Failure(explain(args.file, error)) from None
         except OSError as error:
             raise Failure(f"{args.file}: {error.strerror or error}") from None
 
     return make
+
+
+def _allow_files() -> None:
+    """As many connections as the system lets this process have."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # "unlimited" is more than some systems allow
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _report(what: str) -> None:
+    print(f"wadjet: {what}", file=sys.stderr, flush=True)
 
 
 def _serve(
@@ -233,15 +251,15 @@ def _access_log(name: str) -> "AccessLog":
 
 def _tls(args: Namespace) -> "ssl.SSLContext | None":
     if args.tls_cert is None:
+        if args.tls_key is not None:
+            raise Failure("--tls-key: a key needs a certificate (--tls-cert)", BAD_USAGE)
         return None
-    import ssl
+    from wadjet.wasi.http.tls import server_context
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(args.tls_cert, args.tls_key)
+        return server_context(args.tls_cert, args.tls_key)
     except OSError as error:
         raise Failure(f"{args.tls_cert}: {error.strerror or error}") from None
-    return context
 
 
 def _shown(listening: socket.socket) -> str:

@@ -13,7 +13,7 @@ from wadjet.wasi.http.connection import AccessLog, Connections, ServerOptions
 from wadjet.wasi.service import Service
 
 #: How many connections may wait to be taken.
-_BACKLOG: Final = 1024
+_BACKLOG: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)

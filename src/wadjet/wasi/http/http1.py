@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final, final
 
 from wadjet.wasi.http.connection import Connection, Connections
-from wadjet.wasi.http.errors import HttpError, http_error, internal
+from wadjet.wasi.http.errors import HttpError, http_error, internal, status_of
 from wadjet.wasi.http.fields import Entries, content_length
 from wadjet.wasi.http.message import BODILESS, Body, Request, Response, empty_body
 from wadjet.wasi.http.parsers import BadRequest, Head, parser
@@ -28,11 +28,18 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 class _Incoming:
     """A request that came, and what came of its body."""
 
-    __slots__ = ("arrived", "connection", "ended", "failed", "head", "held", "pieces", "trailers")
+    __slots__ = (
+        "answered", "arrived", "connection", "ended", "failed", "head", "held", "pieces", "sent",
+        "trailers",
+    )  # fmt: skip
 
     def __init__(self, connection: "Http1", head: Head) -> None:
         self.connection: Final = connection
         self.head: Final = head
+        #: whether the response has begun
+        self.answered = False
+        #: whether the client sends the body, or waits to be told so
+        self.sent = not head.expects
         self.pieces: Final[deque[bytes]] = deque()
         self.held = 0
         self.ended = False
@@ -54,8 +61,7 @@ class _Incoming:
         return Body(self._iterate(), self._fields)
 
     async def _iterate(self) -> AsyncIterator[bytes]:
-        if self.head.expects and not self.pieces and not self.ended:
-            self.connection.inform(100, [])
+        self.proceed()
         while True:
             while self.pieces:
                 piece = self.pieces.popleft()
@@ -67,6 +73,19 @@ class _Incoming:
             if self.ended:
                 return
             await self.more()
+
+    def proceed(self) -> None:
+        """Tell a client that waits for this to send the body."""
+        if not self.sent and not self.answered:
+            self.sent = True
+            if not self.pieces and not self.ended:
+                self.inform(100, [])
+
+    def inform(self, status: int, headers: Entries) -> None:
+        """Tell something before the response, as long as that has not begun."""
+        connection = self.connection
+        if not self.answered and not connection.lost:
+            connection.transport.write(_head(status, headers))
 
     async def more(self) -> None:
         """Wait for something to come."""
@@ -88,7 +107,7 @@ class _Incoming:
             self.pieces.clear()
             self.held = 0
             self.connection.regulate()
-            if self.ended or left < 0 or self.head.expects:
+            if self.ended or left < 0 or not self.sent:
                 break
             await self.more()
         return self.ended and not self.failed
@@ -209,12 +228,20 @@ class Http1(Connection):
         elif self._task is None and not self._waiting:
             self._end()
 
+    def refuse(self, status: int) -> None:
+        """Answer with a status alone, and close the connection."""
+        if not self.transport.is_closing():
+            self.transport.write(
+                _head(status, [("content-length", b"0"), ("connection", b"close")])
+            )
+        self.transport.close()
+
     def _end(self) -> None:
         """Close the connection; the client is told if what it sent last was wrong."""
         if self._bad:
-            head = _head(self._bad, [("content-length", b"0"), ("connection", b"close")])
-            self.transport.write(head)
-        self.transport.close()
+            self.refuse(self._bad)
+        else:
+            self.transport.close()
 
     # -- Requests ---------------------------------------------------------------------------------
 
@@ -223,11 +250,6 @@ class Http1(Connection):
         if self._task is None and self._waiting and not self.lost:
             self._task = self._loop.create_task(self._serve(self._waiting[0]))
 
-    def inform(self, status: int, headers: Entries) -> None:
-        """Tell something before the response."""
-        if not self.lost:
-            self.transport.write(_head(status, headers))
-
     def _request(self, incoming: _Incoming) -> Request:
         head = incoming.head
         scheme, authority, target = self.all.options.scheme, head.authority, head.target
@@ -235,7 +257,7 @@ class Http1(Connection):
             scheme, _, rest = target.partition("://")
             authority, slash, path = rest.partition("/")
             target = slash + path or "/"
-        inform = None if head.is_old else self.inform
+        inform = None if head.is_old else incoming.inform
         body = incoming.body()
         return Request(head.method, scheme, authority, target, head.headers, body, inform=inform)
 
@@ -246,7 +268,7 @@ class Http1(Connection):
         outgoing: _Outgoing | None = None
         try:
             response = await self.all.answer(request)
-            outgoing = _Outgoing(self, incoming.head, response)
+            outgoing = _Outgoing(incoming, response)
             await outgoing.send()
         finally:
             self._log(request, outgoing, begun)
@@ -295,14 +317,17 @@ class _Outgoing:
     """A response on its way: how many bytes of its body were `sent`, and whether the connection
     can have another request after it."""
 
-    __slots__ = ("_asked", "_chunked", "_connection", "_left", "keep_alive", "response", "sent")
+    __slots__ = (
+        "_asked", "_chunked", "_connection", "_incoming", "_left", "keep_alive", "response", "sent",
+    )  # fmt: skip
 
-    def __init__(self, connection: Http1, asked: Head, response: Response) -> None:
-        self._connection: Final = connection
-        self._asked: Final = asked
+    def __init__(self, incoming: _Incoming, response: Response) -> None:
+        self._incoming: Final = incoming
+        self._connection: Final = incoming.connection
+        self._asked: Final = incoming.head
         self.response: Final = response
         self.sent = 0
-        self.keep_alive = asked.keep_alive and not connection.all.draining
+        self.keep_alive = self._asked.keep_alive and not self._connection.all.draining
         self._chunked = False
         #: how much of what was promised is still to come, if that was said
         self._left: int | None = None
@@ -315,7 +340,10 @@ class _Outgoing:
         except (HttpError, OSError) as error:
             body.settle(http_error(error))
             self.keep_alive = False
-            self._connection.transport.abort()
+            if self._incoming.answered:
+                self._connection.transport.abort()
+            else:
+                self._connection.refuse(status_of(http_error(error).code))
         else:
             body.settle(None)
         finally:
@@ -326,7 +354,12 @@ class _Outgoing:
         if transport.is_closing():
             raise HttpError.of("connection-terminated")
         whole = body.whole()
+        if whole is None:
+            self._incoming.proceed()
+        elif not self._incoming.sent:
+            self.keep_alive = False
         head = self._head(whole)
+        self._incoming.answered = True
         if self._asked.method == "HEAD" or self.response.status in BODILESS:
             transport.write(head)
         elif whole is not None:
