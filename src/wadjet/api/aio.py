@@ -7,6 +7,7 @@ of its own, which runs for as long as somebody waits.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from inspect import signature
 from threading import Thread
@@ -104,8 +105,16 @@ class AsyncHost(Host):
         return self._own
 
     def __del__(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        self._end_loop()
+
+    def _end_loop(self) -> None:
+        """Close the loop of its own; connections that are kept end with its generators."""
+        own = self._own
+        if own is None or own.is_closed():
+            return
+        if _running() is None and not sys.is_finalizing():
+            own.run_until_complete(own.shutdown_asyncgens())
+        own.close()
 
     @property
     def scheduler(self) -> "Scheduler | None":
@@ -134,7 +143,7 @@ class AsyncHost(Host):
             mine = [task for task in self._waiting if task.get_loop() is self._own]
             if mine:
                 self._own.run_until_complete(asyncio.wait(mine))
-            self._own.close()
+            self._end_loop()
 
     def coroutine(self, func: "Func", results: str) -> Callable[..., Any]:
         """The coroutine function for a guest's function. Cancelling the coroutine asks the guest to

@@ -40,6 +40,12 @@ def add_grants(parser: ArgumentParser) -> None:
         "listen:127.0.0.1:8080 (repeatable)",
     )
     parser.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        type=_authorities,
+        help="trust these certificates in HTTPS requests, in place of the system's",
+    )
+    parser.add_argument(
         "--clock", metavar="NS", type=natural, help="fix the clocks, at NS nanoseconds since 1970"
     )
     parser.add_argument(
@@ -57,6 +63,7 @@ def granted(args: Namespace, words: Sequence[str], **streams: Any) -> Wasi:
             clocks=args.clock,
             random=args.seed,
             network=args.net or None,
+            tls=args.tls_ca,
             **streams,
         )
     except ValueError as error:
@@ -81,6 +88,16 @@ def _directory(word: str) -> tuple[str, str]:
     if not Path(host).is_dir():
         raise ArgumentTypeError(f"{host} is no directory")
     return guest or host, host
+
+
+def _authorities(word: str) -> str:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=word)
+    except OSError as error:  # of which SSLError is one
+        raise ArgumentTypeError(f"{word}: {error.strerror or error}") from None
+    return word
 
 
 def natural(word: str) -> int:

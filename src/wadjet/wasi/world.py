@@ -27,7 +27,9 @@ class Wasi(Capabilities):
     this seed gives. `sockets` are listening or connected sockets, which stay the caller's.
     `network` says what a guest may reach by itself: True for everything, or rules such as
     "example.com:443" or "listen:127.0.0.1:8080" (see `wadjet.wasi.host.network`). `http` is an
-    ASGI application that answers the guest's HTTP requests in place of the network.
+    ASGI application that answers the guest's HTTP requests in place of the network. `tls` says
+    whom its HTTPS requests trust: a file or directory of certificates, or an `ssl.SSLContext`, in
+    place of the system's authorities.
 
     Raises ValueError for names that hold a NUL and for what is no rule, TypeError for things of
     the wrong kind. That a directory exists is seen when the guest starts.

@@ -15,6 +15,7 @@ from wadjet.wasi.host.tree import Content, Tree
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
     from wadjet.wasi.host.network import Network
 
@@ -32,11 +33,13 @@ class Capabilities:
         "env",
         "http",
         "network_rules",
+        "outgoing",
         "random",
         "sockets",
         "stderr",
         "stdin",
         "stdout",
+        "tls",
     )
 
     def __init__(
@@ -53,6 +56,7 @@ class Capabilities:
         sockets: "Sequence[socket.socket]" = (),
         network: "Network | str | Iterable[str] | bool | None" = None,
         http: Callable[..., Any] | None = None,
+        tls: "ssl.SSLContext | str | os.PathLike[str] | None" = None,
     ) -> None:
         if isinstance(args, str):
             raise TypeError("args must be a sequence of strings, not one string")
@@ -66,6 +70,9 @@ class Capabilities:
         self.stderr = stderr
         self.sockets = tuple(sockets)
         self.http = http
+        self.tls = tls
+        #: what sends the guests' HTTP requests, once there are any
+        self.outgoing: Callable[..., Any] | None = None
         self.network_rules = network
         if network is not None:
             _ = self.network  # what is no rule is told at once

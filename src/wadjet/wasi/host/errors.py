@@ -113,6 +113,8 @@ def _nameless(error: OSError) -> Code:
     for kind, code in (
         (BlockingIOError, Code.WOULD_BLOCK),
         (BrokenPipeError, Code.PIPE),
+        (ConnectionAbortedError, Code.CONNECTION_ABORTED),
+        (ConnectionResetError, Code.CONNECTION_RESET),
         (FileNotFoundError, Code.NO_ENTRY),
         (PermissionError, Code.ACCESS),
         (TimeoutError, Code.TIMED_OUT),

@@ -122,6 +122,11 @@ class Client:
                 raise HttpError.of("HTTP-request-denied") from None
             raise HttpError.of("DNS-error", DnsErrorPayload(error.code.name)) from None
 
+    def links(self) -> list[Link]:
+        """The connections of this event loop."""
+        pool = self._pools.get(asyncio.get_running_loop())
+        return [] if pool is None else pool.links()
+
     async def close(self) -> None:
         """Close the connections of this event loop, whatever they carry."""
         pool = self._pools.get(asyncio.get_running_loop())

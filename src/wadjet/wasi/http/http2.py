@@ -16,6 +16,8 @@ from wadjet.wasi.http.message import BODILESS, Body, Request, Response, empty_bo
 
 #: How many bytes of a request's body are kept before the client is made to wait.
 _WINDOW: Final = (1 << 16) - 1
+#: How many seconds a client that broke the rules has to read that.
+_LINGER: Final = 0.5
 
 
 @final
@@ -60,8 +62,12 @@ class Http2(Connection):
     def retire(self) -> None:
         """Take no more requests; close at once if none is under way."""
         if not self._retired:
-            self._retired = True
             self._wire.goaway()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Nothing more is begun here."""
+        self._retired = True
         if not self._tasks:
             self.transport.close()
 
@@ -103,12 +109,13 @@ class Http2(Connection):
 
     def on_goaway(self, last: int, code: int) -> None:
         """The client begins nothing more."""
-        self.retire()
+        self._leave()
 
     def on_violation(self) -> None:
         """The client broke the rules, and was told so."""
         self._wire.end(HttpError.of("HTTP-protocol-error"))
-        self.transport.close()
+        # Closing at once would throw away what it was told, if more of its bytes are on their way.
+        self._loop.call_later(_LINGER, self.transport.close)
 
     # -- Requests ---------------------------------------------------------------------------------
 

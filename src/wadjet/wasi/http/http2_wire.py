@@ -133,6 +133,8 @@ class Wire:
 
     def receive(self, data: bytes) -> None:
         """Bytes came."""
+        if self._is_over:
+            return
         self._buffer.extend(data)
         position = 0
         while not self._is_over:

@@ -133,9 +133,13 @@ class Pool:
         finally:
             await self.close()
 
+    def links(self) -> list[Link]:
+        """All connections."""
+        return [link for links in self._links.values() for link in links]
+
     async def close(self) -> None:
         """Close all connections, whatever they carry."""
-        for link in [link for links in self._links.values() for link in links]:
+        for link in self.links():
             link.abort()
         while self._links:
             self._emptied.clear()

@@ -1,0 +1,527 @@
+"""Requests that guests send: connections used again, HTTP/2, TLS, time, and backpressure."""
+
+import asyncio
+import gc
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.serve.peers import ask, certificate, client, echo, free_port, run, server_tls, serving
+from wadjet.wasi.common.forms import name
+from wadjet.wasi.host.network import Network
+from wadjet.wasi.http import tls
+from wadjet.wasi.http.client import Client
+from wadjet.wasi.http.errors import HttpError
+from wadjet.wasi.http.fields import Entries
+from wadjet.wasi.http.message import Body, Request, Response, empty_body, read_all, whole_body
+from wadjet.wasi.http.pool import PoolLimits
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_PIECE = bytes(1 << 16)
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+
+
+@asynccontextmanager
+async def talking(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server that does as a function says with each connection: its port."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def failure(sender: Client, url: str, **more: Any) -> HttpError:
+    """How a request fails."""
+    with pytest.raises(HttpError) as caught:
+        await ask(sender, url, **more)
+    return caught.value
+
+
+# -- Connections -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_connection_is_used_again(secure: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "find_h2", lambda: None)
+
+    async def main() -> None:
+        async with serving(echo, tls=secure) as (port, connections):
+            sender, scheme = client(), "https" if secure else "http"
+            for _ in range(5):
+                assert await ask(sender, f"{scheme}://localhost:{port}/") == (200, b"hello")
+            assert len(connections.open) == 1
+            found = await asyncio.gather(
+                *(ask(sender, f"{scheme}://localhost:{port}/") for _ in range(20))
+            )
+            assert found == [(200, b"hello")] * 20
+            await asyncio.sleep(0.05)
+            assert 1 <= len(connections.open) <= PoolLimits().idle
+
+    run(main)
+
+
+def test_an_idle_connection_is_closed_after_a_while() -> None:
+    async def main() -> None:
+        async with serving(echo) as (port, connections):
+            sender = client(limits=PoolLimits(seconds=0.05))
+            await ask(sender, f"http://localhost:{port}/")
+            assert len(connections.open) == 1
+            await asyncio.sleep(0.2)
+            assert not connections.open
+
+    run(main)
+
+
+def test_there_are_so_many_connections_at_most() -> None:
+    async def main() -> None:
+        async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            await reader.read()
+            await asyncio.sleep(10)
+
+        async with talking(silence) as port:
+            sender = client(limits=PoolLimits(connections=2))
+            url = f"http://127.0.0.1:{port}/"
+            waiting = [asyncio.ensure_future(ask(sender, url)) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            assert name((await failure(sender, url)).code) == "ConnectionLimitReached"
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(main)
+
+
+@pytest.mark.parametrize(("method", "works"), [("GET", True), ("POST", False)])
+def test_a_connection_that_ended_just_then(method: str, works: bool) -> None:
+    """What may be repeated is sent again on a new connection."""
+    seen: list[bytes] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            if len(seen) == 2:
+                return
+            writer.write(_HEAD + b"hello")
+
+    async def main() -> None:
+        async with talking(once) as port:
+            sender = client()
+            request = Request("GET", "http", f"127.0.0.1:{port}", "/")
+            await read_all((await sender.send(request)).body, 9)
+            again = replace(request, method=method, body=empty_body())
+            if works:
+                assert await read_all((await sender.send(again)).body, 9) == b"hello"
+            else:
+                with pytest.raises(HttpError, match="ConnectionTerminated"):
+                    await sender.send(again)
+            assert len(seen) == (3 if works else 2)
+
+    run(main)
+
+
+def test_what_nobody_reads_is_cut_off() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield _PIECE
+
+    async def handler(request: Request) -> Response:
+        return Response(200, [], Body(endless()))
+
+    async def main() -> None:
+        for secure in (False, True):
+            async with serving(handler, tls=secure) as (port, _):
+                sender, scheme = client(), "https" if secure else "http"
+                request = Request("GET", scheme, f"localhost:{port}", "/")
+                response = await sender.send(request)
+                assert response.status == 200
+                del response
+                gc.collect()
+                await asyncio.sleep(0.1)
+                assert all(link.active == 0 for link in sender.links())
+
+    run(main)
+
+
+def test_all_ends_with_its_loop() -> None:
+    sender = client()
+
+    async def main() -> None:
+        async with serving(echo) as (port, _):
+            await ask(sender, f"http://localhost:{port}/")
+            assert len(sender.links()) == 1
+
+    for _ in range(2):
+        run(main)
+
+
+# -- Messages --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_trailers_and_bodies_both_ways(secure: bool) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield _PIECE
+
+    async def trailers() -> Entries:
+        return [("x-sum", b"1")]
+
+    outcomes: list[HttpError | None] = []
+
+    async def main() -> None:
+        async with serving(echo, tls=secure) as (port, _):
+            body = Body(pieces(), trailers, settle=outcomes.append)
+            scheme = "https" if secure else "http"
+            request = Request("POST", scheme, f"localhost:{port}", "/", [], body)
+            response = await client().send(request)
+            assert len(await read_all(response.body, 1 << 26)) == 50 * len(_PIECE)
+            assert await response.body.trailers() == [("x-sum", b"1")]
+
+    run(main)
+    assert outcomes == [None]
+
+
+def test_many_requests_share_one_connection_of_http2() -> None:
+    async def main() -> None:
+        async with serving(echo, tls=True) as (port, connections):
+            sender = client()
+            found = await asyncio.gather(
+                *(ask(sender, f"https://localhost:{port}/{n}") for n in range(50))
+            )
+            assert found == [(200, b"hello")] * 50
+            assert len(connections.open) == 1
+
+    run(main)
+
+
+async def _hypercorn(port: int, stop: asyncio.Event) -> None:
+    """Another server, of an ASGI application that echoes."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        more = True
+        while more:
+            event = await receive()
+            more = event.get("more_body", False)
+            await send({"type": "http.response.body", "body": event["body"], "more_body": True})
+        await send({"type": "http.response.body", "body": scope["http_version"].encode()})
+
+    config = Config()
+    config.bind, config.certfile = [f"127.0.0.1:{port}"], str(certificate("localhost"))
+    config.keyfile, config.accesslog, config.errorlog = config.certfile, None, None
+    config.graceful_timeout = 0.1
+    await serve(application, config, shutdown_trigger=stop.wait)
+
+
+def test_another_server() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield _PIECE
+
+    async def main() -> None:
+        port, stop, sender = free_port(), asyncio.Event(), client()
+        server = asyncio.ensure_future(_hypercorn(port, stop))
+        for _ in range(100):
+            with suppress(HttpError):
+                await ask(sender, f"https://localhost:{port}/")
+                break
+            await asyncio.sleep(0.02)
+        requests = [
+            Request("POST", "https", f"localhost:{port}", "/", [], Body(pieces())) for _ in range(5)
+        ]
+        for response in await asyncio.gather(*map(sender.send, requests)):
+            assert await read_all(response.body, 1 << 26) == 30 * _PIECE + b"2"
+        assert len(sender.links()) == 1
+        await sender.close()
+        stop.set()
+        await server
+
+    run(main)
+
+
+def test_what_precedes_a_response_is_passed_on() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early\r\nlink: </a>\r\n\r\n" + _HEAD + b"hello")
+
+    early: list[tuple[int, Entries]] = []
+
+    async def handler(request: Request) -> Response:
+        assert request.inform is not None
+        request.inform(103, [("link", b"</a>")])
+        return Response(200, [], whole_body(b"hello"))
+
+    async def main() -> None:
+        inform = lambda status, fields: early.append((status, fields))  # noqa: E731
+        async with talking(talk) as port:
+            assert await ask(client(), f"http://127.0.0.1:{port}/", inform=inform) == (
+                200,
+                b"hello",
+            )
+        async with serving(handler, tls=True) as (port, _):
+            assert await ask(client(), f"https://localhost:{port}/", inform=inform) == (
+                200,
+                b"hello",
+            )
+
+    run(main)
+    assert early == [(103, [("link", b"</a>")])] * 2
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_server_is_asked_whether_it_wants_a_body(secure: bool, wanted: bool) -> None:
+    asked: list[bytes] = []
+    outcomes: list[HttpError | None] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        asked.append(b"body")
+        yield b"body"
+
+    async def handler(request: Request) -> Response:
+        if not wanted:
+            return Response(403, [], whole_body(b"no"))
+        return Response(200, [], whole_body(await read_all(request.body, 10)))
+
+    async def main() -> None:
+        async with serving(handler, tls=secure) as (port, _):
+            body = Body(pieces(), settle=outcomes.append)
+            scheme, fields = "https" if secure else "http", [("expect", b"100-continue")]
+            request = Request("POST", scheme, f"localhost:{port}", "/", fields, body)
+            response = await client().send(request)
+            data = await read_all(response.body, 10)
+            assert (response.status, data) == ((200, b"body") if wanted else (403, b"no"))
+
+    run(main)
+    assert asked == ([b"body"] if wanted else [])
+    assert [each is None for each in outcomes] == [wanted]
+
+
+def test_a_body_that_fails_fails_the_request() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"some"
+        raise HttpError.of("HTTP-request-body-size", None)
+
+    async def main() -> None:
+        for secure in (False, True):
+            async with serving(echo, tls=secure) as (port, _):
+                scheme = "https" if secure else "http"
+                request = Request("POST", scheme, f"localhost:{port}", "/", [], Body(pieces()))
+                with pytest.raises(HttpError, match="HttpRequestBodySize"):
+                    await read_all((await client().send(request)).body, 100)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"", "ConnectionTerminated"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort", "HttpResponseIncomplete"),
+        (b"HTTP/1.1 200 OK\r\n", "HttpResponseIncomplete"),
+        (b"SSH-2.0\r\n\r\n", "HttpProtocolError"),
+        (
+            b"HTTP/1.1 200 OK\r\nx: " + bytes(1 << 18).replace(b"\0", b"x"),
+            "HttpResponseHeaderSectionSize",
+        ),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "HttpProtocolError"),
+    ],
+)
+def test_what_is_no_response(answer: bytes, code: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+
+    async def main() -> None:
+        async with talking(talk) as port:
+            assert name((await failure(client(), f"http://127.0.0.1:{port}/")).code) == code
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Request("CONNECT", "http", "localhost:1"), "HttpRequestMethodInvalid"),
+        (Request("GET", "ftp", "localhost:1"), "HttpProtocolError"),
+        (Request("GET", "http", None), "HttpRequestUriInvalid"),
+        (Request("GET", "http", "localhost:1"), "ConnectionRefused"),
+    ],
+)
+def test_what_cannot_be_sent(request_: Request, code: str) -> None:
+    async def main() -> None:
+        with pytest.raises(HttpError, match=code):
+            await client().send(request_)
+
+    run(main)
+
+
+# -- Backpressure ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_slow_reader_holds_the_server_back(secure: bool) -> None:
+    made = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal made
+        for _ in range(400):
+            made += 1
+            yield _PIECE
+
+    async def handler(request: Request) -> Response:
+        return Response(200, [], Body(pieces()))
+
+    async def main() -> None:
+        async with serving(handler, tls=secure) as (port, _):
+            scheme = "https" if secure else "http"
+            response = await client().send(Request("GET", scheme, f"localhost:{port}", "/"))
+            await asyncio.sleep(0.3)
+            assert made < 200, "it was read, although nobody asked for it"
+            assert len(await read_all(response.body, 1 << 26)) == 400 * len(_PIECE)
+
+    run(main)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_slow_server_holds_the_body_back_and_time_runs_out(secure: bool) -> None:
+    made = 0
+    outcomes: list[Any] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal made
+        for _ in range(1000):
+            made += 1
+            yield _PIECE
+
+    async def handler(request: Request) -> Response:
+        await asyncio.sleep(20)
+        return Response(200)
+
+    async def main() -> None:
+        async with serving(handler, tls=secure) as (port, _):
+            scheme = "https" if secure else "http"
+            body = Body(pieces(), settle=outcomes.append)
+            request = Request(
+                "POST", scheme, f"localhost:{port}", "/", [], body, between_bytes_timeout=2 * 10**8
+            )
+            with pytest.raises(HttpError, match="ConnectionWriteTimeout"):
+                await client().send(request)
+
+    run(main)
+    assert made < 200
+    assert str(outcomes[0]) == "ConnectionWriteTimeout"
+
+
+# -- Time ------------------------------------------------------------------------------------------
+
+
+def test_time_runs_out() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/late" not in head:
+            writer.write(_HEAD + b"he")
+        await asyncio.sleep(10)
+
+    async def main() -> None:
+        async with talking(talk) as port:
+            sender, url, soon = client(), f"http://127.0.0.1:{port}", 10**8
+            late = await failure(sender, f"{url}/late", first_byte_timeout=soon)
+            assert name(late.code) == "HttpResponseTimeout"
+            slow = await failure(sender, f"{url}/slow", between_bytes_timeout=soon)
+            assert name(slow.code) == "ConnectionReadTimeout"
+            silent = await failure(sender, f"https://127.0.0.1:{port}/", connect_timeout=soon)
+            assert name(silent.code) == "ConnectionTimeout"
+            assert not sender.links()
+
+    run(main)
+
+
+# -- TLS -------------------------------------------------------------------------------------------
+
+
+def test_certificates_and_names_are_checked() -> None:
+    async def main() -> None:
+        async with serving(echo, tls=True) as (port, _):
+            assert await ask(client(), f"https://127.0.0.1:{port}/") == (200, b"hello")
+            stranger = Client(Network.of(True))
+            wrong = await failure(stranger, f"https://localhost:{port}/")
+            assert name(wrong.code) == "TlsCertificateError"
+        loop = asyncio.get_running_loop()
+        context = server_tls("other.example")
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        wrong = await failure(client(), f"https://localhost:{port}/")
+        assert name(wrong.code) == "TlsCertificateError"
+        server.close()
+
+    run(main)
+
+
+def test_what_tls_says_of_its_failures() -> None:
+    async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    async def main() -> None:
+        async with talking(garbage) as port:
+            wrong = await failure(client(), f"https://127.0.0.1:{port}/")
+            assert name(wrong.code) == "TlsProtocolError"
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            refusing = asyncio.ensure_future(asyncio.to_thread(_refuse, listening))
+            port = listening.getsockname()[1]
+            alert = await failure(client(), f"https://127.0.0.1:{port}/")
+            await refusing
+        assert name(alert.code) == "TlsAlertReceived"
+        payload = alert.code.value  # type: ignore[attr-defined]  # a variant's
+        assert (payload.alert_id, payload.alert_message) == (40, "handshake_failure")
+
+    run(main)
+
+
+def _refuse(listening: socket.socket) -> None:
+    """Ask for a client's certificate, in vain. (asyncio would close without saying why.)"""
+    context = server_tls()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificate())
+    connection, _ = listening.accept()
+    with connection, suppress(ssl.SSLError):
+        context.wrap_socket(connection, server_side=True).close()
+
+
+def test_trust_that_cannot_be_read() -> None:
+    async def main() -> None:
+        sender = Client(Network.of(True), "/nowhere/ca.pem")
+        wrong = await failure(sender, "https://127.0.0.1:1/")
+        assert name(wrong.code) == "ConfigurationError"
+
+    run(main)
