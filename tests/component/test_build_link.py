@@ -10,7 +10,7 @@ import pytest
 from wadjet.api.component import Component
 from wadjet.base.errors import Invalid, Malformed, Trap
 from wadjet.component.binary import encode as encode_component
-from wadjet.component.build.link import link
+from wadjet.component.build.link import Choices, link
 from wadjet.component.build.metadata import embed
 from wadjet.component.wit_bridge import read
 from wadjet.core.binary import encode
@@ -106,6 +106,75 @@ def test_what_may_be_missing() -> None:
     instance = Component(encode_component(link([("x", data)]))).instantiate({})
     with pytest.raises(Trap):
         instance.run(5)
+
+
+OPENER = """(module
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__memory_base" (global $memory i32))
+  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+  (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+  (import "env" "dlclose" (func $dlclose (param i32) (result i32)))
+  (import "env" "dlerror" (func $dlerror (result i32)))
+  (data (global.get $memory) "called\\00caller\\00double\\00counter\\00")
+  (func $at (param i32) (result i32) (i32.add (global.get $memory) (local.get 0)))
+  (func (export "tens") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 10)))
+  (func $error (result i32) (i32.load8_u (call $dlerror)))
+  (func (export "run") (param $how i32) (result i32)
+    (local $library i32)
+    (local.set $library (call $dlopen (call $at (i32.const 0)) (i32.const 2)))
+    (if (i32.eq (local.get $how) (i32.const 0)) ;; call what is found
+      (then (return (call_indirect (param i32) (result i32) (i32.const 21)
+        (call $dlsym (local.get $library) (call $at (i32.const 14)))))))
+    (if (i32.eq (local.get $how) (i32.const 1)) ;; read what is found, and close
+      (then (return (i32.add (call $dlclose (local.get $library))
+        (i32.load (call $dlsym (local.get $library) (call $at (i32.const 21))))))))
+    (if (i32.eq (local.get $how) (i32.const 2)) ;; the symbol is not there
+      (then (return (i32.add
+        (call $dlsym (local.get $library) (call $at (i32.const 0))) (call $error)))))
+    (if (i32.eq (local.get $how) (i32.const 3)) ;; the library is not there
+      (then (drop (call $dlopen (call $at (i32.const 7)) (i32.const 1))) (return (call $error))))
+    (if (i32.eq (local.get $how) (i32.const 4)) ;; no library at all
+      (then (drop (call $dlsym (i32.const 4) (call $at (i32.const 14)))) (return (call $error))))
+    (if (i32.eq (local.get $how) (i32.const 5)) ;; flags that nobody knows
+      (then (drop (call $dlopen (call $at (i32.const 0)) (i32.const 4))) (return (call $error))))
+    (call $dlerror)))"""
+
+
+def test_libraries_that_are_opened_by_name() -> None:
+    opener = "opener", library(OPENER, dylink=info(32, 2, 0), world=True)
+    _, called = both()
+    made = link([opener, called], Choices(openable=["called"], libdl=True))
+    run = Component(encode_component(made)).instantiate({}).run
+    assert run(0) == 42
+    assert run(1) == 50
+    assert [chr(run(how)) for how in (2, 3, 4, 5)] == ["s", "l", "i", "f"]
+    assert run(6) == 0
+    with pytest.raises(Invalid, match="no library exports `dlopen`"):
+        link([opener, called], Choices(openable=["called"]))
+    with pytest.raises(Invalid, match="no library is called `other`"):
+        link([opener, called], Choices(openable=["other"], libdl=True))
+
+
+def test_missing_functions_may_trap_when_they_are_called() -> None:
+    text = """(module
+      (import "env" "gone" (func $gone (param i32) (result i32)))
+      (import "GOT.func" "gone" (global $address (mut i32)))
+      (import "GOT.func" "other" (global $other (mut i32)))
+      (func (export "run") (param i32) (result i32)
+        (if (i32.eqz (local.get 0))
+          (then (return (i32.ne (global.get $address) (global.get $other)))))
+        (call $gone (local.get 0))))"""
+    part = "x", library(text, dylink=info(0, 0, 0), world=True)
+    with pytest.raises(Invalid, match="no library exports `gone`"):
+        link([part])
+    run = Component(encode_component(link([part], Choices(stubs=True)))).instantiate({}).run
+    assert run(0) == 1
+    with pytest.raises(Trap, match="unreachable"):
+        run(1)
+    data = '(module (import "GOT.mem" "gone" (global (mut i32))))'
+    with pytest.raises(Invalid, match="no library exports `gone`"):
+        link([part, ("y", library(data, dylink=info(0, 0, 0)))], Choices(stubs=True))
 
 
 @pytest.mark.parametrize(

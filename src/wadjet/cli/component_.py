@@ -274,20 +274,45 @@ def _link_options(parser: ArgumentParser) -> None:
         help="a dynamic library, binary or text; of several with one symbol the first counts",
     )
     parser.add_argument(
-        "--stack-size", metavar="BYTES", type=int, default=1 << 20, help="(default: 1 MiB)"
+        "--stack-size",
+        metavar="BYTES",
+        type=int,
+        default=1 << 20,
+        help="how large the stack is that they share (default: 1 MiB)",
+    )
+    parser.add_argument(
+        "--dl-openable",
+        metavar="[NAME=]FILE",
+        action="append",
+        default=[],
+        help="one more library, which dlopen finds under this name (default: the file's name)",
+    )
+    parser.add_argument(
+        "--use-built-in-libdl",
+        action="store_true",
+        help="supply dlopen, dlsym, dlclose and dlerror",
+    )
+    parser.add_argument(
+        "--stub-missing-functions",
+        action="store_true",
+        help="let functions that no library has trap when they are called",
     )
     add_output(parser, "standard output, in a pipe")
 
 
 def _link(args: Namespace) -> int:
     from wadjet.component.binary import encode
-    from wadjet.component.build.link import link
+    from wadjet.component.build.link import Choices, link
 
     libraries = []
-    for given in args.files:
+    for given in (*args.files, *args.dl_openable):
         name, sign, path = given.rpartition("=")
         libraries.append((name if sign else Path(path).name, read_core(path)))
-    write_output(encode(link(libraries, args.stack_size)), args.output)
+    openable = [name for name, _ in libraries[len(args.files) :]]
+    choices = Choices(
+        args.stack_size, openable, args.use_built_in_libdl, args.stub_missing_functions
+    )
+    write_output(encode(link(libraries, choices)), args.output)
     return 0
 
 
