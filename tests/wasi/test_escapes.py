@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.wasi.guest import DATA, RESULT, TEXT, Guest
+from tests.wasi.ways_out import LINKS, MAGIC, PATHS, SECRET, build, snapshot
 from wadjet.wasi.host.directory import Directory
 from wadjet.wasi.host.errors import HostError
 from wadjet.wasi.host.handles import OpenOptions
@@ -16,61 +17,11 @@ from wadjet.wasi.host.plain import PlainDirectory
 from wadjet.wasi.host.real import open_directory
 from wadjet.wasi.p1.abi import Right
 
-SECRET = b"what no guest may see"
-
-#: Links that the host, not a guest, has put inside: each leads outside.
-LINKS = {
-    "up": "..",
-    "upup": "../..",
-    "out": "../outside",
-    "file_out": "../outside/secret",
-    "sly": "dir/../../outside",
-    "back": "dir/../../inside/../outside",
-    "chain": "chain2",
-    "chain2": "out",
-    "dangling_out": "../outside/new",
-    "slashes": "..//outside///",
-}
-#: Paths to try, with and without each of the links; `{outside}` is an absolute path.
-PATHS = [
-    "..", "../", "../outside", "../outside/secret", "../inside", "./..", "dir/../..",
-    "dir/../../outside/secret", "dir/./../../outside/secret", "dir/inner/../../../outside/secret",
-    "dir//..//..//outside//secret", "{outside}", "{outside}/secret", "/", "//", "/.", "/../",
-    "/outside/secret", "//{outside}/secret", "/proc/self/root{outside}/secret", "/dev/stdin",
-    "file/../../outside/secret", "none/../../outside/secret",
-    "absolute", "absolute/", "absolute/secret", "absolute_file", "root{outside}/secret",
-    "here/../outside/secret", "up/outside/secret", "dir/up/../../outside/secret",
-    *(f"{link}{rest}" for link in LINKS for rest in ("", "/", "/.", "/..", "/secret", "/new",
-                                                     "/outside/secret", "/../outside/secret")),
-]  # fmt: skip
-
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
     """`inside` is for the guest, `outside` is not."""
-    inside, outside = tmp_path / "inside", tmp_path / "outside"
-    for folder in (inside / "dir/inner", outside / "folder"):
-        folder.mkdir(parents=True)
-    (outside / "secret").write_bytes(SECRET)
-    (inside / "file").write_bytes(b"public")
-    for name, target in LINKS.items():
-        (inside / name).symlink_to(target)
-    (inside / "dir/up").symlink_to("../..")
-    (inside / "absolute").symlink_to(outside)
-    (inside / "absolute_file").symlink_to(outside / "secret")
-    (inside / "root").symlink_to("/")
-    (inside / "here").symlink_to(inside)
-    return tmp_path
-
-
-def snapshot(folder: Path) -> list[tuple[object, ...]]:
-    """Everything about what is outside."""
-    found: list[tuple[object, ...]] = []
-    for path in sorted([folder, *folder.rglob("*")]):
-        status = path.lstat()
-        data = path.read_bytes() if path.is_file() else b""
-        found.append((path, status.st_mode, status.st_mtime_ns, status.st_nlink, data))
-    return found
+    return build(tmp_path)
 
 
 def _every_call(guest: Guest, path: str) -> Iterator[str]:
@@ -113,7 +64,7 @@ def test_no_path_leads_out(world: Path, path: str) -> None:
     assert sorted(os.listdir(world)) == ["inside", "outside"]
 
 
-@pytest.mark.parametrize("link", [*LINKS, "absolute", "absolute_file", "root", "here", "dir/up"])
+@pytest.mark.parametrize("link", [*LINKS, *MAGIC, "absolute", "absolute_file", "here", "dir/up"])
 def test_a_link_outside_is_refused_by_name(world: Path, link: str) -> None:
     with Guest(dirs={"/": world / "inside"}) as guest:
         assert guest.call("path_filestat_get", 3, 1, *guest.text(link), RESULT) == "perm"

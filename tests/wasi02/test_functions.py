@@ -245,37 +245,6 @@ def test_the_code_of_a_failed_stream(guest: Guest) -> None:
     assert guest("io/error", "error.to-debug-string", error) == "invalid"
 
 
-#: paths that must not lead anywhere
-ESCAPES = (
-    "..", "../secret", "/etc/passwd", "/", "dir/../../secret", "out", "./../secret", "dir/../..",
-    "dir/./../../secret/../secret", "//etc/passwd", "out/x",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("path", ESCAPES)
-def test_no_path_leads_out(guest: Guest, folder: Path, path: str) -> None:
-    root = _root(guest)
-    moment = case("now")
-    for function, arguments in (
-        ("open-at", (FOLLOW, path, 0, READ)),
-        ("open-at", (FOLLOW, path, CREATE, WRITE)),
-        ("stat-at", (FOLLOW, path)),
-        ("set-times-at", (FOLLOW, path, moment, moment)),
-        ("metadata-hash-at", (FOLLOW, path)),
-        ("link-at", (0, "file", root, f"{path}/../new" if path == "out" else path)),
-        ("rename-at", ("file", root, f"{path}/x")),
-        ("create-directory-at", (f"{path}/x",)),
-        ("remove-directory-at", (f"{path}/x",)),
-        ("unlink-file-at", (f"{path}/x",)),
-        ("readlink-at", (f"{path}/x",)),
-        ("symlink-at", ("x", f"{path}/x")),
-    ):
-        refusal = guest.refusal(TYPES, f"descriptor.{function}", root, *arguments)
-        assert refusal in ("NOT_PERMITTED", "NO_ENTRY", "EXIST", "NOT_DIRECTORY"), function
-    assert (folder.parent / "secret").read_bytes() == b"secret"
-    assert sorted(each.name for each in folder.parent.iterdir()) == ["root", "secret"]
-
-
 def test_no_link_to_elsewhere_is_made(guest: Guest) -> None:
     refused = guest.refusal(TYPES, "descriptor.symlink-at", _root(guest), "/etc", "abs")
     assert refused == "NOT_PERMITTED"

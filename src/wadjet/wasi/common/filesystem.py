@@ -11,7 +11,9 @@ from wadjet.wasi.common.forms import answers, bits, name
 from wadjet.wasi.host.capabilities import Capabilities
 from wadjet.wasi.host.directory import Directory
 from wadjet.wasi.host.errors import Code, HostError
-from wadjet.wasi.host.handles import DSYNC, RSYNC, SYNC, Advice, FileType, Handle, OpenOptions, Stat
+from wadjet.wasi.host.handles import (
+    DSYNC, NONBLOCK, RSYNC, SYNC, Advice, FileType, Handle, OpenOptions, Stat,
+)  # fmt: skip
 
 #: The bits of `descriptor-flags`, `path-flags` and `open-flags`.
 READ, WRITE, FILE_SYNC, DATA_SYNC, REQUESTED_SYNC, MUTATE = 1, 2, 4, 8, 16, 32
@@ -246,7 +248,8 @@ class DescriptorBase(ABC):
             exclusive=bool(how & EXCLUSIVE),
             truncate=bool(how & TRUNCATE),
             directory=bool(how & DIRECTORY),
-            flags=sum(flag for bit, flag in _SYNC if wanted & bit),
+            # nobody may hold up the others until somebody opens the other end of a named pipe
+            flags=NONBLOCK | sum(flag for bit, flag in _SYNC if wanted & bit),
         )
         handle = directory.open_at(path, options, follow=_follow(path_flags))
         if isinstance(handle, Directory):

@@ -10,6 +10,8 @@ Nothing is reached unless a rule says so. A rule is a line such as
     listen:127.0.0.1:8080    take connections and datagrams at an address of the machine
 
 A name's addresses are allowed once the guest has looked the name up, and for the rule's ports only.
+Whoever answers for a name could lead a guest to the machine itself or its next neighbours, so no
+name but `localhost` allows addresses that are loopback, link-local, multicast or unspecified.
 """
 
 import re
@@ -114,13 +116,19 @@ class Network:
     def learn(self, name: str, addresses: Iterable[IpAddress]) -> None:
         """These are the addresses of a name: rules that allow the name allow them from now on."""
         rules = [r for r in self.rules if r.name is not None and r.allows_name(fold(name))]
-        if not rules:
-            return
-        for ip in addresses:
+        local = fold(name).rpartition(".")[2] == "localhost"
+        for ip in map(plain, addresses):
+            if not rules or not (local or _is_elsewhere(ip)):
+                continue
             if len(self._learned) >= MAX_LEARNED:
                 self._learned.clear()
-            known = self._learned.setdefault(plain(ip), [])
+            known = self._learned.setdefault(ip, [])
             known += [rule for rule in rules if rule not in known]
+
+
+def _is_elsewhere(ip: IpAddress) -> bool:
+    """Whether a name may lead here: to some machine of the network, not to this one."""
+    return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified)
 
 
 def plain(ip: IpAddress) -> IpAddress:
