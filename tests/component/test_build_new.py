@@ -54,6 +54,45 @@ def test_types_of_a_world_are_imported_even_if_their_interface_is_exported() -> 
     ]  # fmt: skip
 
 
+VERSIONS = """(module
+  (import "local:host/ops@0.2.0" "one" (func (param i32) (result i32)))
+  (import "local:host/ops@0.2.3" "two" (func (param i32) (result i32)))
+  (import "local:host/ops@0.3.0" "one" (func (param i32) (result i32)))
+  (func (export "run")))"""
+
+
+def versioned(text: str, interfaces: dict[str, str]) -> bytes:
+    """A module with a world for each version of an interface."""
+    data = encode(parse(text, ALL))
+    for version, body in interfaces.items():
+        host = f"package local:host@{version}; interface ops {{ {body} }}"
+        items = f"import local:host/ops@{version}; export run: func();"
+        world = f"package local:w; world w {{ {items} }}"
+        resolve = read({"w.wit": world, "deps/host.wit": host})
+        data = embed(data, resolve, select_world(resolve))
+    return data
+
+
+def imported(component: Component) -> list[str]:
+    return re.findall(r"  import (\S+);", world_of(component))
+
+
+def test_versions_of_an_interface_are_merged_on_their_track() -> None:
+    one, two = "resource r; one: func(x: u32) -> u32;", "two: func(x: u32) -> u32;"
+    data = versioned(VERSIONS, {"0.2.0": one, "0.2.3": one + two, "0.3.0": one})
+    assert imported(new(data)) == ["local:host/ops@0.2.3", "local:host/ops@0.3.0"]
+    apart = new(data, merge=False)
+    assert imported(apart) == [f"local:host/ops@{v}" for v in ("0.2.0", "0.2.3", "0.3.0")]
+
+
+def test_versions_that_contradict_each_other() -> None:
+    interfaces = {"0.2.0": "one: func(x: u8);", "0.2.1": "one: func(x: u16);"}
+    data = versioned('(module (func (export "run")))', interfaces)
+    with pytest.raises(Invalid, match="conflicting definitions of `one`"):
+        new(data)
+    assert imported(new(data, merge=False)) == []
+
+
 MATH = """
 package local:demo@1.0.0;
 interface host { log: func(what: string); unused: func(); shout: func(x: u8) -> string; }

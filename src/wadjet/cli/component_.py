@@ -140,6 +140,14 @@ def _new_options(parser: ArgumentParser) -> None:
         help="a core module that provides the imports of this name (default: the file's name); "
         "for programs of WASI 0.1 there is one already",
     )
+    parser.add_argument(
+        "--merge-imports-based-on-semver",
+        metavar="true|false",
+        choices=("true", "false"),
+        default="true",
+        help="import an interface in one version in place of all that it may stand in for "
+        "(default: true)",
+    )
     add_output(parser, "standard output, in a pipe")
 
 
@@ -152,7 +160,9 @@ def _new(args: Namespace) -> int:
         name, sign, path = given.rpartition("=")
         adapters[name if sign else Path(path).name.partition(".")[0]] = read_core(path)
     module = read_core(args.file)
-    write_output(encode(new(module, _with_preview1(module, adapters))), args.output)
+    merge = args.merge_imports_based_on_semver == "true"
+    made = new(module, _with_preview1(module, adapters), merge=merge)
+    write_output(encode(made), args.output)
     return 0
 
 

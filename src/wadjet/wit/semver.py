@@ -6,6 +6,7 @@ zero, so `wasi:io/poll@0.2.6` has the canonical name `wasi:io/poll@0.2` and the 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
@@ -85,3 +86,17 @@ def compatible(wanted: Version, given: Version) -> bool:
     if wanted.pre or given.pre:
         return str(wanted).partition("+")[0] == str(given).partition("+")[0]
     return split(wanted)[0] == split(given)[0]
+
+
+def highest_versions(names: Iterable[str]) -> dict[str, str]:
+    """For names with versions those that may stand in for them: of several on one track, the one
+    of the highest version."""
+    best: dict[tuple[str, str], tuple[Version, str]] = {}
+    tracks: dict[str, tuple[str, str]] = {}
+    for name in names:
+        path, _, text = name.partition("@")
+        version = parse_version(text)
+        if version is not None and not version.pre:
+            track = tracks[name] = path, split(version)[0]
+            best[track] = max(best.get(track, (version, name)), (version, name))
+    return {name: best[track][1] for name, track in tracks.items()}

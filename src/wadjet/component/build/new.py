@@ -46,9 +46,12 @@ _T = TypeVar("_T")
 _DTOR: Final = FuncType((I32,), ())
 
 
-def new(module: bytes, adapters: Mapping[str, bytes] | None = None) -> Component:
+def new(
+    module: bytes, adapters: Mapping[str, bytes] | None = None, *, merge: bool = True
+) -> Component:
     """The component of a core module that was made for a world, which must be noted in it (see
-    `metadata.embed`). `adapters` are core modules by the name under which others import them.
+    `metadata.embed`). `adapters` are core modules by the name under which others import them. With
+    `merge`, one version of an interface is imported in place of all that it may stand in for.
 
     Raises Malformed and Invalid, naming the import or export that does not fit.
     """
@@ -57,7 +60,7 @@ def new(module: bytes, adapters: Mapping[str, bytes] | None = None) -> Component
     worlds = [world for part in (*parts, *given.values()) for world in part.worlds]
     if not worlds:
         raise Invalid("the module does not say what world it is for: see `wadjet component embed`")
-    resolve, world, exports = decode_worlds(worlds)
+    resolve, world, exports = decode_worlds(worlds, merge=merge)
     rest = iter(exports)
     for part in (*parts, *given.values()):
         part.exports = set().union(*(next(rest) for _ in part.worlds))

@@ -1,6 +1,6 @@
 """`Graph` → `Component`: imports that are shared, the components inside, their instances."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, final
 
 from wadjet.base.errors import Invalid
@@ -22,7 +22,7 @@ from wadjet.core.module import place_of_offset
 from wadjet.wit.model import (
     Function, InterfaceId, InterfaceItem, Resolve, TypeId, TypeItem, WorldItem, WorldKey,
 )  # fmt: skip
-from wadjet.wit.semver import Version, parse_version, split
+from wadjet.wit.semver import highest_versions
 
 
 def assemble(graph: Graph, locate: Callable[[int], Place] = place_of_offset) -> Component:
@@ -32,20 +32,6 @@ def assemble(graph: Graph, locate: Callable[[int], Place] = place_of_offset) -> 
     made.locate = locate
     validate(made, ALL, lazy=True)
     return made
-
-
-def canonical_imports(names: Iterable[str]) -> dict[str, str]:
-    """For names of imports the ones under which they are imported: of several versions that may
-    stand in for each other, the highest."""
-    best: dict[tuple[str, str], tuple[Version, str]] = {}
-    tracks: dict[str, tuple[str, str]] = {}
-    for name in names:
-        path, _, text = name.partition("@")
-        version = parse_version(text)
-        if version is not None and not version.pre:
-            track = tracks[name] = path, split(version)[0]
-            best[track] = max(best.get(track, (version, name)), (version, name))
-    return {name: best[track][1] for name, track in tracks.items()}
 
 
 @final
@@ -73,7 +59,7 @@ class _Assembly:
         made = [node for node in graph.nodes if isinstance(node, NewNode)]
         implicit = [name for node in made for name in node.implicit]
         #: names of implicit imports → the names they have here
-        self._names: Final = canonical_imports(implicit)
+        self._names: Final = highest_versions(implicit)
         self._check_conflicts(made)
         sources: list[tuple[Scope, dict[str, str]]] = []
         if graph.world is not None:

@@ -21,7 +21,7 @@ from wadjet.wit.model import (
     Function, Interface, InterfaceId, InterfaceItem, Package, PackageId, PackageName, Param,
     Primitive, Resolve, TypeId, TypeItem, World, WorldId, WorldItem, WorldKey,
 )  # fmt: skip
-from wadjet.wit.semver import parse_version
+from wadjet.wit.semver import highest_versions, parse_version
 
 #: what the world of a component is called, and its package
 ROOT: Final = "root"
@@ -57,16 +57,21 @@ def decode(component: Component) -> tuple[Resolve, WorldId | None]:
     return decoder.resolve, world
 
 
-def decode_worlds(components: Sequence[Component]) -> tuple[Resolve, WorldId, list[set[str]]]:
+def decode_worlds(
+    components: Sequence[Component], *, merge: bool = True
+) -> tuple[Resolve, WorldId, list[set[str]]]:
     """The union of worlds that are in binary form one by one; last, what each of them exports.
-    Raises Invalid and Malformed."""
-    decoder, exports = _Decoder(), list[set[str]]()
-    main = decoder.package(ROOT_PACKAGE)
-    worlds = decoder.resolve.worlds
+    With `merge`, of an interface that is imported in several versions that may stand in for each
+    other, all that they have is imported in the highest. Raises Invalid and Malformed."""
     for component in components:
         validate(component, ALL, lazy=True)
+    outlines = [outline(component) for component in components]
+    decoder, exports = _Decoder(renamed=_merged(outlines) if merge else {}), list[set[str]]()
+    main = decoder.package(ROOT_PACKAGE)
+    worlds = decoder.resolve.worlds
+    for scope in outlines:
         first = len(worlds)
-        decoder.package_items(outline(component))
+        decoder.package_items(scope)
         names = [decoder.resolve.key_name(key) for world in worlds[first:] for key in world.exports]
         exports.append(set(names))
     union, id = World(ROOT, main), WorldId(len(worlds))
@@ -77,6 +82,23 @@ def decode_worlds(components: Sequence[Component]) -> tuple[Resolve, WorldId, li
     decoder.resolve.packages[main].worlds[ROOT] = id
     order_packages(decoder.resolve, main)
     return decoder.resolve, id, exports
+
+
+def _merged(outlines: Sequence[Scope]) -> dict[str, str]:
+    """The interfaces that worlds import in a lower version than another does, with the name of
+    that. What any of them exports keeps its version."""
+    imports, exports = list[str](), set[str]()
+    for package in outlines:
+        for item in package.exports.values():
+            if isinstance(item.node, Pattern):
+                scope = package.inside(item.node, {})
+                for inner in scope.exports.values():
+                    if isinstance(inner.node, Pattern):
+                        world = scope.inside(inner.node, {})
+                        imports += [each.name.name for each in world.imports.values()]
+                        exports |= {each.name.name for each in world.exports.values()}
+    best = highest_versions([name for name in imports if name not in exports])
+    return {name: found for name, found in best.items() if name != found}
 
 
 def world_scope(component: Component) -> Scope:
@@ -121,11 +143,13 @@ def _unite(into: dict[WorldKey, WorldItem], items: dict[WorldKey, WorldItem]) ->
 @final
 class _Decoder:
     """One reading. `_named` are the types that have a name, `_kinds` those that have none. A strict
-    one wants things of one name to be the same."""
+    one wants things of one name to be the same; so do interfaces that are `renamed`."""
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, renamed: Mapping[str, str] | None = None) -> None:
         self.resolve: Final = Resolve()
         self._strict: Final = strict
+        self._renamed: Final = renamed or {}
+        self._merged: Final = {*self._renamed.values()}
         self._interfaces: Final[dict[str, InterfaceId]] = {}
         self._named: Final[dict[TypeNode, TypeId]] = {}
         self._kinds: Final[dict[model.Kind, TypeId]] = {}
@@ -176,27 +200,30 @@ class _Decoder:
             raise Invalid(f"`{item.name.name}` is no interface")
         name, label = _member(item.name)
         full_name = name.member(label)
+        if full_name in self._renamed:
+            full_name = self._renamed[full_name]
+            name, label = _member(ExternName(full_name))
         if full_name not in self._interfaces:
             package = self.package(name)
             id = self._new_interface(label, package)
             self._interfaces[full_name] = id
             self.resolve.packages[package].interfaces[label] = id
         id = self._interfaces[full_name]
-        self._fill(id, item.node)
+        self._fill(id, item.node, self._strict or full_name in self._merged)
         return id
 
     def _new_interface(self, name: str | None, package: PackageId) -> InterfaceId:
         self.resolve.interfaces.append(Interface(name, package))
         return InterfaceId(len(self.resolve.interfaces) - 1)
 
-    def _fill(self, id: InterfaceId, instance: InstanceNode) -> None:
+    def _fill(self, id: InterfaceId, instance: InstanceNode, strict: bool) -> None:
         """Add what an interface has and is not known yet; what is known gets one more node."""
         interface = self.resolve.interfaces[id]
         for name, item in instance.exports.items():
             if isinstance(item.node, TypeNode):
                 if name not in interface.types:
                     interface.types[name] = self._define(item, item.node, ("interface", id))
-                elif self._strict:
+                elif strict:
                     known = self.resolve.types[interface.types[name]].kind
                     self._same(name, known, self._kind_of_named(item.node))
                 self._named[item.node] = interface.types[name]
@@ -204,7 +231,7 @@ class _Decoder:
                 raise Invalid(f"`{name}` is neither a type nor a function")
             elif name not in interface.functions:
                 interface.functions[name] = self._function(item, item.node, interface.types)
-            elif self._strict:
+            elif strict:
                 found = self._function(item, item.node, interface.types)
                 self._same(name, interface.functions[name], found)
 
@@ -216,7 +243,7 @@ class _Decoder:
         """Add an import to a world that may have it already."""
         name, before = item.name.name, world.imports.get(item.name.name)
         if isinstance(before, InterfaceItem) and isinstance(item.node, InstanceNode):
-            self._fill(before.id, item.node)
+            self._fill(before.id, item.node, self._strict)
             return
         self._world_item(world, id, item, world.imports, types_)
         if before is not None:
@@ -267,7 +294,7 @@ class _Decoder:
             id = self._named_interface(item)
             return id, id
         id = self._new_interface(None, world.package)
-        self._fill(id, node)
+        self._fill(id, node, self._strict)
         return item.name.name, id
 
     def _function(self, item: Item, node: FuncNode, types_: dict[str, TypeId]) -> Function:
