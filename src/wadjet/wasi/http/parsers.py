@@ -122,7 +122,7 @@ class Llhttp:
             raise cause if isinstance(cause, BadRequest) else error from None
         except self._lib.HttpParserInvalidMethodError:
             if within or self._ended:  # the request begins somewhere in the middle
-                raise BadRequest(_NOT_IMPLEMENTED) from None
+                raise BadRequest from None
             self._other = H11Parser(self._sink, require_h11())
             self._other.feed(data)
         except self._lib.HttpParserError:
@@ -191,14 +191,16 @@ class H11Parser:
         self._sink: Final = sink
         self._h11: Final = h11
         self._wire: Any = self._fresh()
-        self._open = True
+        #: whether another request may come after this one
+        self._goes_on = True
+        self._over = False
 
     def _fresh(self) -> Any:
         return self._h11.Connection(self._h11.SERVER, max_incomplete_event_size=MAX_HEAD)
 
     def feed(self, data: bytes) -> None:
         """Take bytes, and tell what they say. Raises BadRequest."""
-        if not self._open:
+        if self._over:
             return
         self._wire.receive_data(data)
         try:
@@ -218,7 +220,8 @@ class H11Parser:
             self._sink.on_end(_entries(event.headers) or None)
             rest, _ = self._wire.trailing_data
             self._wire = self._fresh()
-            if not self._open:
+            self._over = not self._goes_on
+            if self._over:
                 return False
             if rest:
                 self._wire.receive_data(rest)
@@ -233,7 +236,7 @@ class H11Parser:
         stays = b"keep-alive" if is_old else b"close"
         keep_alive = is_old == any(token.strip() == stays for token in tokens)
         method = event.method.decode()
-        self._open = keep_alive = keep_alive and method != "CONNECT"
+        self._goes_on = keep_alive = keep_alive and method != "CONNECT"
         return _head(method, event.target.decode("latin-1"), headers, is_old, keep_alive)
 
 
