@@ -104,7 +104,7 @@ class Module:
     ) -> "Module":
         """Read a file, binary or text: what begins with the magic bytes is binary. Or load one that
         `wadjet compile` made (see `deserialize`)."""
-        if _is_artifact(path):
+        if is_artifact(path):
             from wadjet.engine.runtime.pages import mapped
 
             return cls.deserialize(mapped(path))
@@ -207,7 +207,15 @@ class Module:
         return f"<wadjet.Module{name}: {len(self.imports)} imports, {len(self.exports)} exports>"
 
 
-def _is_artifact(path: str | os.PathLike[str]) -> bool:
+def get_ready(tier: str) -> None:
+    """A module is about to run in a tier: what that takes may be prepared while it is read."""
+    if tier in ("auto", "baseline"):
+        from wadjet.engine.tiers import get_ready
+
+        get_ready()
+
+
+def is_artifact(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as `serialize` begins."""
     with open(path, "rb") as file:
         return file.read(len(_ARTIFACT)) == _ARTIFACT

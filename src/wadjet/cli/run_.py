@@ -85,7 +85,7 @@ def _status(code: int) -> int:
 
 def _load(args: Namespace) -> "wadjet.Module | Component":
     try:
-        return load(args.file, chosen_features(args))
+        return load(args.file, chosen_features(args), args.tier)
     except Error as error:
         raise Failure(explain(args.file, error)) from None
     except OSError as error:

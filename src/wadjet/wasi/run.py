@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from wadjet.api.instance import Exports, Instance
 from wadjet.api.memory import Memory
-from wadjet.api.module import Module
+from wadjet.api.module import Module, get_ready, is_artifact
 from wadjet.api.runtime import Limits, Store
 from wadjet.base.errors import Error, Exit
 from wadjet.core.features import Features, parse_features
@@ -212,12 +212,16 @@ def run(
         )
     elif args or any(each is not None for each in (name, stdin, stdout, stderr, dirs, env)):
         raise TypeError("`wasi` says all of args, name, streams, dirs and env: give one or those")
-    code = run_command(load(program, features), wasi, limits, "auto" if tier is None else tier)
+    tier = "auto" if tier is None else tier
+    code = run_command(load(program, features, tier), wasi, limits, tier)
     return Result(code, out.data, err.data)
 
 
-def load(program: Executable, features: Features | str | None = None) -> "Module | Component":
-    """The module or the component that a file or binary is. Raises Malformed, Invalid, OSError."""
+def load(
+    program: Executable, features: Features | str | None = None, tier: str = "auto"
+) -> "Module | Component":
+    """The module or the component that a file or binary is, to be run in a tier. Raises Malformed,
+    Invalid, OSError."""
     if not isinstance(program, str | os.PathLike | bytes | bytearray | memoryview):
         if features is not None:
             raise TypeError("a `Module` has its features already")
@@ -227,11 +231,14 @@ def load(program: Executable, features: Features | str | None = None) -> "Module
     if isinstance(program, bytes | bytearray | memoryview):
         data = bytes(program)
         if data[:8] != COMPONENT_HEADER:
+            get_ready(tier)
             return Module(data, features=features, lazy=True)
         from wadjet.api.component import Component
 
         return Component(data)
     if not is_component_file(program):
+        if not is_artifact(program):
+            get_ready(tier)
         return Module.from_file(program, features=features, lazy=True)
     from wadjet.api.component import Component
 

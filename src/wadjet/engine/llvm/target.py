@@ -56,3 +56,8 @@ def binding() -> Any:
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
     return llvm
+
+
+def is_loaded() -> bool:
+    """Whether LLVM is in this process."""
+    return binding.cache_info().currsize > 0

@@ -24,6 +24,15 @@ def _has_native() -> bool:
     return not unsupported()
 
 
+def get_ready() -> None:
+    """A module is about to run in the tier `auto` or `baseline`. What that takes beside its code is
+    prepared meanwhile, if it is not there (see `apart`)."""
+    if _has_native():
+        from wadjet.engine.tiers.compiler import get_ready
+
+        get_ready()
+
+
 def compile_module(
     valid: "ValidModule", tier: str = "auto", source: bytes | str | None = None
 ) -> "ModuleCode":

@@ -20,7 +20,7 @@ from weakref import ref
 
 from wadjet.engine.llvm.compile import FULL
 from wadjet.engine.runtime import log
-from wadjet.engine.tiers.worker import ANSWER, COMPILE, LAND, OPEN, REQUEST, describe
+from wadjet.engine.tiers.worker import ANSWER, COMPILE, LAND, OPEN, REQUEST, URGENT, describe
 
 if TYPE_CHECKING:
     from wadjet.engine.tiers.auto import AutoCode, WayOut
@@ -35,7 +35,7 @@ _SMALL: Final = 1000
 #: What the process runs: it must find this very package, wherever that is.
 _START: Final = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from wadjet.engine.tiers.worker import main; main()"
+    "from wadjet.engine.tiers.worker import main; main(sys.argv[2:])"
 )
 
 
@@ -149,9 +149,9 @@ class Background:
 @final
 class Worker:
     """The process at the other end. `alive` until something goes wrong with it; then it has not
-    answered, and will not."""
+    answered, and will not. Unless it is `urgent`, it leaves the processor to others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, urgent: bool = False) -> None:
         self.alive = False
         #: whose module is in which place, the next to be given up first
         self._places: dict[ref[CompiledCode], int] = {}
@@ -159,6 +159,7 @@ class Worker:
             return  # what would be started is some program
         flags = ["-I", "-S", "-B"] if sys.dont_write_bytecode else ["-I", "-S"]
         command = [sys.executable, *flags, "-c", _START, json.dumps(sys.path)]
+        command += [URGENT] if urgent else []
         try:
             self._process = subprocess.Popen(
                 command,
@@ -175,14 +176,23 @@ class Worker:
     def compile(self, code: "CompiledCode", slot: int, way: "WayOut | None" = None) -> bytes:
         """The optimised object of a function, or of what is left of it on a way out; empty if there
         is none, and it stays as it is."""
-        stdin, stdout = self._streams()
         kind, numbers = COMPILE, [slot]
         if way is not None:
             kind, numbers = LAND, [slot, way.loop, way.stride]
         try:
             place = self._place(code)
-            content = array("I", numbers).tobytes()
-            stdin.write(REQUEST.pack(kind, place, FULL, len(content)) + content)
+        except OSError:
+            self.alive = False
+            return b""
+        return self.ask(kind, FULL, array("I", numbers).tobytes(), place)
+
+    def ask(self, kind: int, level: int, content: bytes, place: int = 0) -> bytes:
+        """What it answers to a request; empty if that is nothing, or it cannot."""
+        if not self.alive:
+            return b""
+        stdin, stdout = self._streams()
+        try:
+            stdin.write(REQUEST.pack(kind, place, level, len(content)) + content)
             stdin.flush()
             head = stdout.read(ANSWER.size)
             length = ANSWER.unpack(head)[0] if len(head) == ANSWER.size else -1
@@ -190,7 +200,7 @@ class Worker:
         except OSError:
             length, image = -1, b""
         if len(image) != length:
-            self.alive = False  # whatever it was, the function runs as it is
+            self.alive = False  # whatever it was, there will be no other answer
             return b""
         return image
 

@@ -16,6 +16,7 @@ from wadjet.engine.tiers.cache import ObjectStore
 
 if TYPE_CHECKING:
     from wadjet.engine.emit.inlining import Chain
+    from wadjet.engine.tiers.apart import Apart
 
 
 #: Vectors, rotations, unsigned conversions, instructions by name.
@@ -30,13 +31,25 @@ def objects() -> ObjectStore:
     return ObjectStore()
 
 
+def _helper() -> "Apart":
+    from wadjet.engine.tiers.apart import apart
+
+    return apart()
+
+
+def get_ready() -> None:
+    """Somebody is going to want the runtime's objects."""
+    if objects().get("glue") is None:
+        _helper().start()
+
+
 @cache
 def target() -> Target:
     """This machine, from memory if there is one."""
     kept = objects().get("target")
     if kept is not None:
         return Target(*kept.decode().split("\n"))
-    found = host_target()
+    found = _helper().target() or host_target()
     words = found.triple, found.cpu, found.features
     objects().put("target", "\n".join(words).encode())
     return found
@@ -54,7 +67,8 @@ def runtime_object(name: str, text: Callable[[], str], level: int = FAIR) -> byt
     found = objects().get(name)
     if found is None:
         begun = time.perf_counter()
-        found = compile_text(text(), target(), level)
+        made, here = text(), target()
+        found = _helper().compile(made, level) or compile_text(made, here, level)
         if log.say is not None:
             log.say(f"compiled {name}: {1000 * (time.perf_counter() - begun):.2f} ms")
         objects().put(name, found)

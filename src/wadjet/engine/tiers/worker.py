@@ -9,7 +9,8 @@ A request is (kind: u8, place: u32, level: u32, length: u32, content). OPEN read
 place: a line of JSON that tells features, settings and whether it is binary, and the module itself.
 COMPILE asks for functions, by slots of 32 bits; the answer is (length: u32, object), where length 0
 says that there is none. LAND asks for what goes on from a loop of one function: its slot, the
-instruction that the loop is, and how far values are apart in the frame.
+instruction that the loop is, and how far values are apart in the frame. TEXT is LLVM text, which is
+compiled as it is; TARGET asks for the three words of `Target`, a line each.
 """
 
 import json
@@ -18,21 +19,28 @@ import signal
 import struct
 import sys
 from array import array
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 from wadjet.base.errors import EngineBug, Error
 from wadjet.core.features import Features
 from wadjet.core.validate import ValidModule, validate
 from wadjet.engine.contract.settings import Settings
+from wadjet.engine.llvm.compile import compile_text
+from wadjet.engine.llvm.target import binding, host_target
 from wadjet.engine.tiers.compiler import functions_object, landing_object
 
 OPEN: Final = 0
 COMPILE: Final = 1
 LAND: Final = 2
+TEXT: Final = 3
+TARGET: Final = 4
 REQUEST: Final = struct.Struct("<BIII")
 ANSWER: Final = struct.Struct("<I")
-#: How much less important it is than what waits for it.
+#: How much less important it is than what goes on meanwhile, …
 _NICE: Final = 5
+#: … unless it is told that somebody waits for it.
+URGENT: Final = "urgent"
 
 Opened = tuple[ValidModule, Settings]
 
@@ -73,26 +81,46 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         if kind == OPEN:
             places[place] = _opened(content)
             continue
-        valid, settings = places[place]
-        numbers = array("I", content)
-        slots = numbers[:1] if kind == LAND else numbers
-        try:
-            if kind == LAND:
-                slot, loop, stride = numbers
-                image = landing_object(valid, slot, (loop, stride), settings)
-            else:
-                image = functions_object(valid, slots, settings, level)
-        except (Error, EngineBug):
-            image = b""
-        for slot in slots:
-            valid.forget(slot)
-        answers.write(ANSWER.pack(len(image)) + image)
+        if kind in (COMPILE, LAND):
+            answer = _functions(*places[place], kind, level, array("I", content))
+        else:
+            answer = _runtime(kind, level, content)
+        answers.write(ANSWER.pack(len(answer)) + answer)
         answers.flush()
 
 
-def main() -> None:
+def _functions(
+    valid: ValidModule, settings: Settings, kind: int, level: int, numbers: "array[int]"
+) -> bytes:
+    slots = numbers[:1] if kind == LAND else numbers
+    try:
+        if kind == LAND:
+            slot, loop, stride = numbers
+            return landing_object(valid, slot, (loop, stride), settings)
+        return functions_object(valid, slots, settings, level)
+    except (Error, EngineBug):
+        return b""
+    finally:
+        for slot in slots:
+            valid.forget(slot)
+
+
+def _runtime(kind: int, level: int, content: bytes) -> bytes:
+    """For the runtime's own code."""
+    here = host_target()
+    if kind == TARGET:
+        return "\n".join((here.triple, here.cpu, here.features)).encode()
+    try:
+        return compile_text(content.decode(), here, level)
+    except EngineBug:
+        return b""  # it will show where it was emitted
+
+
+def main(words: Sequence[str]) -> None:
     """Serve whoever started this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them
-    if hasattr(os, "nice"):
+    if URGENT in words:
+        binding()  # before anybody asks
+    elif hasattr(os, "nice"):
         os.nice(_NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)
