@@ -7,10 +7,12 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import h2.config
@@ -71,6 +73,27 @@ async def serving(
     finally:
         server.close()
         await made.drain(0.2)
+
+
+@contextmanager
+def server(handler: Handler) -> Iterator[int]:
+    """A server of a handler, with TLS, in a thread of its own: its port."""
+    ready: Future[tuple[int, Callable[[], object]]] = Future()
+
+    async def main() -> None:
+        async with serving(handler, tls=True) as (port, _):
+            stop, loop = asyncio.Event(), asyncio.get_running_loop()
+            ready.set_result((port, lambda: loop.call_soon_threadsafe(stop.set)))
+            await stop.wait()
+
+    thread = Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    port, stop = ready.result(10)
+    try:
+        yield port
+    finally:
+        stop()
+        thread.join()
 
 
 def free_port() -> int:

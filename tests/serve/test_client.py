@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.serve.peers import ask, certificate, client, echo, free_port, run, server_tls, serving
+from tests.serve.peers import (
+    ask,
+    certificate,
+    client,
+    echo,
+    free_port,
+    run,
+    server,
+    server_tls,
+    serving,
+)
+from wadjet.api.component_host import LazyHost
 from wadjet.wasi.common.forms import name
 from wadjet.wasi.host.network import Network
 from wadjet.wasi.http import tls
@@ -174,6 +185,13 @@ def test_all_ends_with_its_loop() -> None:
 
     for _ in range(2):
         run(main)
+
+
+def test_all_ends_with_the_loop_of_blocking_calls() -> None:
+    with server(echo) as port:
+        host = LazyHost()
+        assert host.run(ask(client(), f"https://localhost:{port}/")) == (200, b"hello")
+        host.close()
 
 
 # -- Messages --------------------------------------------------------------------------------------

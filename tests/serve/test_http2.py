@@ -1,20 +1,30 @@
 """HTTP/2, the server's end: real peers, flow control, and clients that misbehave."""
 
 import asyncio
+import os
 import random
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import h2.events
 import httpx
 import pytest
 
-from tests.serve.peers import Peer, certificate, echo, run, serving
+import wadjet
+from tests.corpora import corpora
+from tests.serve.guest import binary, component
+from tests.serve.peers import Peer, certificate, client, echo, run, serving
+from wadjet import Component
+from wadjet.wasi import Wasi
 from wadjet.wasi.http.errors import HttpError
 from wadjet.wasi.http.message import Body, Request, Response, read_all, whole_body
+from wadjet.wasi.service import Service
 
 _CALM = 11
 _PIECE = bytes(1 << 16)
@@ -95,6 +105,60 @@ def test_httpx_sends_many_requests_over_one_connection() -> None:
                 assert len(connections.open) == 1
 
     run(main)
+
+
+# -- Guests ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_guest_of_each_edition_answers(secure: bool) -> None:
+    """By prior knowledge from curl's library, or with TLS from the client of the house."""
+    curl = "" if secure else _needs("curl", feature="HTTP2")
+    suite = corpora("wasi-testsuite") / "rust/testsuite/wasm32-wasip3"
+    later = Component.from_file(suite / "http-service-echo.wasm")
+
+    async def main() -> None:
+        for guest, path, body in ((component(), "/", b"hello"), (later, "/echo", b"x" * 100_000)):
+            service = Service(guest, Wasi(stdin=None), tier="interpreter")
+            async with serving(service.handle, tls=secure) as (port, _):
+                if secure:
+                    request = Request(
+                        "POST", "https", f"localhost:{port}", path, [], whole_body(body)
+                    )
+                    response = await client().send(request)
+                    assert await read_all(response.body, 1 << 20) == body
+                else:
+                    words = ("-sS", "--http2-prior-knowledge", "--data-binary", body.decode())
+                    assert await _shell(curl, *words, f"http://localhost:{port}{path}") == body
+            await service.close()
+
+    run(main)
+
+
+def test_the_command_serves_https(tmp_path: Path) -> None:
+    file = tmp_path / "app.wasm"
+    file.write_bytes(binary())
+    words = ["serve", "--addr", "127.0.0.1:0", "--tls-cert", str(certificate("localhost"))]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wadjet", *words, "--tier", "interpreter", str(file)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(wadjet.__file__).parents[1])},
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        port = process.stderr.readline().strip().rpartition(":")[2]
+        context = ssl.create_default_context(cafile=str(certificate()))
+        with httpx.Client(http2=True, verify=context) as sender:
+            for _ in range(3):
+                response = sender.get(f"https://localhost:{port}/")
+                assert (response.http_version, response.text) == ("HTTP/2", "hello")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+    finally:
+        process.kill()
+        process.communicate()
 
 
 # -- Messages --------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.serve.peers import certificate, server
+from tests.serve.peers import echo as echo_back
 from tests.wasi02.through import Guest
 from wadjet.wasi.common.forms import Err, Ok, case, name
 from wadjet.wasi.http.errors import HttpError
@@ -163,3 +165,23 @@ def test_only_informational_statuses_go_ahead(status: int) -> None:
         outparam, fields = ResponseOutparam(lambda _: None), guest(TYPES, "fields.new")
         function = "response-outparam.send-informational"
         assert guest.refusal(TYPES, function, outparam, status, fields) == "InternalError"
+
+
+def test_a_request_over_the_network() -> None:
+    """With TLS, and HTTP/2 where both ends have it; with trust only in who is trusted."""
+    with server(echo_back) as port:
+        for trusted, wanted in ((certificate(), 200), (None, "TlsCertificateError")):
+            with Guest(network=f"localhost:{port}", tls=trusted) as guest:
+                assert _get(guest, f"localhost:{port}") == wanted
+
+
+def _get(guest: Guest, authority: str) -> Any:
+    """The status of a response, whose body is left unread; or how the request fails."""
+    request = guest(TYPES, "outgoing-request.new", guest(TYPES, "fields.new"))
+    guest(TYPES, "outgoing-request.set-authority", request, authority)
+    future = guest("http/outgoing-handler", "handle", request, None)
+    guest("io/poll", "pollable.block", guest(TYPES, "future-incoming-response.subscribe", future))
+    result = guest(TYPES, "future-incoming-response.get", future).value
+    if isinstance(result, Err):
+        return name(result.value)
+    return guest(TYPES, "incoming-response.status", result.value)

@@ -8,7 +8,7 @@ library that is the end, while the standard lets the streams under way finish
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, Protocol, final
 
 from wadjet.wasi.http.errors import HttpError
@@ -93,7 +93,18 @@ class Wire:
     def __init__(self, owner: Owner, *, is_client: bool, window: int) -> None:
         self._owner: Final = owner
         h2: Any = find_h2()
-        self.events: Final = h2.events
+        events = h2.events
+        self._acts: Final = {
+            events.RequestReceived: self._head,
+            events.ResponseReceived: self._head,
+            events.InformationalResponseReceived: self._head,
+            events.DataReceived: self._data,
+            events.TrailersReceived: self._trailers,
+            events.StreamEnded: self._ended,
+            events.StreamReset: self._reset,
+            events.WindowUpdated: self._room,
+            events.RemoteSettingsChanged: self._room,
+        }
         self.errors: Final = h2.exceptions
         config = h2.config.H2Configuration(client_side=is_client, header_encoding=None)
         self.h2: Final = h2.connection.H2Connection(config)
@@ -190,27 +201,30 @@ class Wire:
         return kind not in (_HEADERS, _WINDOW_UPDATE, _CONTINUATION)
 
     def _dispatch(self, event: Any) -> None:
-        events = self.events
-        if isinstance(event, events.DataReceived):
-            self._data(event)
-        elif isinstance(
-            event,
-            events.RequestReceived | events.ResponseReceived | events.InformationalResponseReceived,
-        ):
-            self._owner.on_head(event.stream_id, event.headers)
-        elif isinstance(event, events.TrailersReceived):
-            self._of(event, lambda stream: stream.arrived_trailers(event.headers))
-        elif isinstance(event, events.StreamEnded):
-            self._of(event, Stream.arrived_end)
-        elif isinstance(event, events.StreamReset):
-            self._of(event, lambda stream: stream.fail(int(event.error_code)))
-        elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
-            self.wake()
+        act = self._acts.get(type(event))
+        if act is not None:
+            act(event)
 
-    def _of(self, event: Any, act: Callable[["Stream"], None]) -> None:
+    def _head(self, event: Any) -> None:
+        self._owner.on_head(event.stream_id, event.headers)
+
+    def _trailers(self, event: Any) -> None:
         stream = self.streams.get(event.stream_id)
         if stream is not None:
-            act(stream)
+            stream.arrived_trailers(event.headers)
+
+    def _ended(self, event: Any) -> None:
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            stream.arrived_end()
+
+    def _reset(self, event: Any) -> None:
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            stream.fail(int(event.error_code))
+
+    def _room(self, event: Any) -> None:
+        self.wake()
 
     def _data(self, event: Any) -> None:
         stream = self.streams.get(event.stream_id)
