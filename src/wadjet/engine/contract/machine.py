@@ -12,8 +12,9 @@ import sys
 from wadjet.base.records import dataclass
 from typing import Final
 
+from wadjet.core.limits import PARAMS
 from wadjet.engine.contract.continuations import VM_STACK
-from wadjet.engine.contract.layout import Struct
+from wadjet.engine.contract.layout import CELL, Struct
 
 #: How many handlers of others (for one signal) a process can have, one after the other, that ours
 #: still know to pass faults on to.
@@ -55,6 +56,11 @@ VM_THREAD: Final = Struct(
     alternate="i64",  # non-zero: it has an alternate signal stack of ours
     state="i64",  # THREAD_…: a tap and the thread's end exclude each other
 )
+
+#: Behind a VMThread: cells for arguments of tail calls that have no register, as many as a function
+#: can have parameters.
+TAIL_CELLS: Final = VM_THREAD.size
+THREAD_SIZE: Final = TAIL_CELLS + PARAMS * CELL
 
 THREAD_ALIVE: Final = 0
 THREAD_BUSY: Final = 1

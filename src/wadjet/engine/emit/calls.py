@@ -10,13 +10,12 @@ from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.exceptions import after_call
 from wadjet.engine.emit.function import Emit, FunctionEmitter, func_type
 from wadjet.engine.emit.libcalls import libcall
-from wadjet.engine.emit.llvmtypes import in_memory, in_registers, llvm_type, parameters, result_type
+from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type
 from wadjet.engine.emit.memory import widen
+from wadjet.engine.emit.tails import arguments, send
 
 
-def _call_text(
-    e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str, convention: str = ""
-) -> str:
+def _call_text(e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str) -> str:
     """`call …` with operands from the stack; results that go to memory go to `out`."""
     args = e.pops(len(type_.params))
     typed = [f"{llvm_type(t)} {a}" for t, a in zip(type_.params, args, strict=True)]
@@ -24,7 +23,7 @@ def _call_text(
     if in_memory(type_.results):
         first.append(f"ptr {out}")
     result = result_type(type_.results)
-    return f"call {convention}{result} {callee}({', '.join([*first, *typed])})"
+    return f"call {result} {callee}({', '.join([*first, *typed])})"
 
 
 def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
@@ -51,18 +50,14 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
             e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
 
 
-def _replaces(e: FunctionEmitter, type_: FuncType) -> bool:
-    """Whether a callee can take over the frame: LLVM leaves the stack as it is when the two take
-    different arguments there, and nobody returns to the right place then."""
-    own, other = map(parameters, (e.type, type_))
-    return own == other or (in_registers(e.type) and in_registers(type_))
-
-
 def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
-    """Leave the function by a call: the callee takes over its frame, if it can."""
+    """Leave the function by a call: the callee takes over its frame."""
     e.calls = True
-    kind, convention = ("musttail", "tailcc ") if _replaces(e, type_) else ("notail", "")
-    call = f"{kind} {_call_text(e, callee, context, type_, '%out', convention)}"
+    args = e.pops(len(type_.params))
+    for line in send(type_, "%ctx", args, f"%{e.label('sent')}"):
+        e.emit(line)
+    result = result_type(type_.results)
+    call = f"musttail call tailcc {result} {callee}({arguments(type_, context, '%out', args)})"
     if type_.results and not in_memory(type_.results):
         e.emit(f"ret {result_type(type_.results)} {e.let(call)}")
     else:
@@ -138,10 +133,10 @@ def _func_of(
     e: FunctionEmitter, func: str, type_index: int, tail: bool = False
 ) -> tuple[str, str, FuncType]:
     """Code, context and type of the function behind a VMFunc; `tail` asks for its entry for tail
-    calls, if it can be used."""
+    calls."""
     type_ = e.unit.valid.types[type_index].comp
     assert isinstance(type_, FuncType)
-    code = e.word("ptr", func, VM_FUNC["tail" if tail and _replaces(e, type_) else "code"])
+    code = e.word("ptr", func, VM_FUNC["tail" if tail else "code"])
     return code, e.fixed("ptr", func, VM_FUNC["context"]), type_
 
 
@@ -164,7 +159,7 @@ def _call_ref(e: FunctionEmitter, imm: object, i: int) -> None:
 def _return_call(e: FunctionEmitter, imm: object, i: int) -> None:
     index = cast(int, imm)
     type_ = func_type(e.unit.valid, index)
-    _tail(e, *target(e, index, tail=_replaces(e, type_)), type_)
+    _tail(e, *target(e, index, tail=True), type_)
 
 
 def _return_call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:

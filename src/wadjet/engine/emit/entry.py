@@ -17,6 +17,7 @@ from wadjet.engine.contract.machine import (
     ACTIVATION_JUMP, ACTIVATION_SIZE, VM_ACTIVATION,
 )  # fmt: skip
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, signature
+from wadjet.engine.emit.tails import tail_entry
 
 
 def is_plain(type_: FuncType) -> bool:
@@ -302,13 +303,8 @@ def doors_out(type_: FuncType) -> str:
 
 def _host_tail_entry(kind: str, type_: FuncType) -> str:
     """`@<kind>tail_<sig>`: the same host function for those who call it in the tail position."""
-    params = ["ptr %host", "ptr %out"] if in_memory(type_.results) else ["ptr %host"]
-    params += [f"{llvm_type(p)} %p{k}" for k, p in enumerate(type_.params)]
-    result, key = result_type(type_.results), signature(type_)
-    call = f"call {result} @{kind}_{key}({', '.join(params)})"
-    body = f"{call}\nret void" if result == "void" else f"%r = {call}\nret {result} %r"
-    head = f"define hidden tailcc {result} @{kind}tail_{key}({', '.join(params)}) #2 {{"
-    return f"{head}\n{body}\n}}"
+    key = signature(type_)
+    return tail_entry(f"@{kind}tail_{key}", type_, "%host", f"@{kind}_{key}", "#2")
 
 
 _DECLARATIONS: Final = """

@@ -26,6 +26,7 @@ from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.landing import Landing
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type, zero
 from wadjet.engine.contract.settings import Settings
+from wadjet.engine.emit.tails import arguments, plain_entry, receive
 from wadjet.engine.emit.templates import Template
 
 #: Where control comes from: block label, names of all locals, names of the values it carries.
@@ -376,12 +377,13 @@ class FunctionEmitter:
             nothing = "void" if result == "void" else f"{result} zeroinitializer"
             traps.append(f"propagate:\nret {nothing}")
         cells = self._cells() if self.quick else []
-        lines = [self._head(), "entry:", *buffers, *cells, *self.hoisted.values(), *check]
+        sent = receive(self.type, "%ctx") if self.tail else []
+        lines = [self._head(), "entry:", *sent, *buffers, *cells, *self.hoisted.values(), *check]
         if self.landing is not None:
             lines += self.landing.take(self)
         lines += ["body:", *self.lines, *traps, "}"]
         if self.tail:
-            lines.append(forward(self.index, self.type, to_tail=False))
+            lines.append(plain_entry(self.index, self.type))
         return "\n".join(lines)
 
     def _head(self) -> str:
@@ -390,12 +392,15 @@ class FunctionEmitter:
         result = result_type(self.type.results)
         if self.landing is not None:
             return f"define hidden {result} @o{self.index}({', '.join(params)}, ptr %frame) #0 {{"
-        params += [f"{llvm_type(t)} %p{i}" for i, t in enumerate(self.type.params)]
+        names = [f"%p{i}" for i in range(len(self.type.params))]
+        if self.tail:
+            params = [arguments(self.type, "%ctx", "%out", names)]
+            return f"define hidden tailcc {result} @t{self.index}({params[0]}) #0 {{"
+        params += [f"{llvm_type(t)} {name}" for t, name in zip(self.type.params, names)]
         if self.chain:
             name = f"{result} {self.unit.copies[self.chain]}"
             return f"define internal {name}({', '.join(params)}) alwaysinline #0 {{"
-        name = f"tailcc {result} @t{self.index}" if self.tail else f"{result} @f{self.index}"
-        return f"define hidden {name}({', '.join(params)}) #0 {{"
+        return f"define hidden {result} @f{self.index}({', '.join(params)}) #0 {{"
 
     def _cells(self) -> list[str]:
         """The locals as cells, each with its initial value."""
@@ -420,23 +425,6 @@ class FunctionEmitter:
             f"br i1 %stack.ok, label %{begin}, "
             f"label %{self.trap_label(TrapCode.STACK_EXHAUSTED)}, !prof !7",
         ]
-
-
-def forward(index: int, type_: FuncType, to_tail: bool) -> str:
-    """A function that does nothing but call itself in the other convention: `@t…` calling the
-    function's slot, or `@f…` calling `@t…`."""
-    typed = [f"{llvm_type(t)} %p{i}" for i, t in enumerate(type_.params)]
-    first = ["ptr %ctx", "ptr %out"] if in_memory(type_.results) else ["ptr %ctx"]
-    params = ", ".join([*first, *typed])
-    result = result_type(type_.results)
-    head, callee = f"{result} @f{index}", f"tailcc {result} @t{index}"
-    lines = []
-    if to_tail:
-        head, callee = callee, f"{result} %code"
-        lines.append("%code = load ptr, ptr @slot, align 8")
-    call = f"notail call {callee}({params})"
-    lines += [call, "ret void"] if result == "void" else [f"%r = {call}", f"ret {result} %r"]
-    return "\n".join([f"define hidden {head}({params}) #0 {{", *lines, "}"])
 
 
 #: A leaf with fewer locals and operands than this cannot use a noticeable piece of stack.

@@ -35,19 +35,6 @@ def in_memory(results: tuple[ValType, ...]) -> bool:
     return integers > 2 or len(results) - integers > 2
 
 
-def parameters(type_: FuncType) -> list[str]:
-    """The LLVM types of what a function takes, after the context."""
-    first = ["ptr"] if in_memory(type_.results) else []
-    return [*first, *map(llvm_type, type_.params)]
-
-
-def in_registers(type_: FuncType) -> bool:
-    """Whether x86-64 and AArch64 have registers for all that a function takes, the context too."""
-    types = parameters(type_)
-    integers = sum(t in ("i32", "i64", "ptr") for t in types)
-    return integers <= 5 and len(types) - integers <= 8
-
-
 def result_type(results: tuple[ValType, ...]) -> str:
     """The LLVM return type: void (also where results go to memory), the one type, or a struct."""
     if not results or in_memory(results):

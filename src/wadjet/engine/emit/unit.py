@@ -17,7 +17,7 @@ from wadjet.engine.emit.continuations import CONTINUATIONS
 from wadjet.engine.emit.control import CONTROL
 from wadjet.engine.emit.exceptions import EXCEPTIONS
 from wadjet.engine.emit.floats import CAREFUL
-from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, forward, func_type
+from wadjet.engine.emit.function import Emit, FunctionEmitter, Unit, func_type
 from wadjet.engine.emit.inlining import Chain, Places, symbols
 from wadjet.engine.emit.landing import Landing
 from wadjet.engine.emit.memory import MEMORY
@@ -25,6 +25,7 @@ from wadjet.engine.emit.objects import OBJECTS
 from wadjet.engine.emit.tables import TABLES
 from wadjet.engine.emit.rounding import ROUNDING
 from wadjet.engine.emit.simd_lanes import LANES
+from wadjet.engine.emit.tails import tail_entry
 from wadjet.engine.emit.templates import Template
 from wadjet.engine.emit.variables import VARIABLES
 from wadjet.engine.emit.variants import templates_for
@@ -113,5 +114,6 @@ def _texts(unit: Unit, chains: Sequence[Chain]) -> str:
 def emit_tail(valid: ValidModule, index: int) -> str:
     """LLVM text that defines `@t<index>`, the tail-call entry of a function that makes no tail
     calls itself: it calls what stands in `@slot`."""
-    text = forward(index, func_type(valid, index), to_tail=True)
+    slot = ["%code = load ptr, ptr @slot, align 8"]
+    text = tail_entry(f"@t{index}", func_type(valid, index), "%ctx", "%code", "#0", slot)
     return "\n".join(["@slot = external hidden global ptr", text, TRAILER])

@@ -132,7 +132,9 @@ class _Loop:
             if name in self.steps or not re.search(f"{re.escape(name)}(?![\\w.])", text):
                 continue
             last = back[1][which] if which >= 0 else back[2][~which]
-            if not re.search(f"{last} = (add|mul|and|or|xor) {type_} .*{re.escape(name)}\\b", text):
+            if not re.search(
+                f"{last} = (f?add|mul|and|or|xor) {type_} .*{re.escape(name)}\\b", text
+            ):
                 return False
         return True
 

@@ -20,6 +20,14 @@ QUICK: Final = 0
 FAIR: Final = 1
 FULL: Final = 2
 
+#: What the optimiser is told, and what it would do by itself. Options of LLVM are the process's,
+#: not a module's, hence others who use it get them back.
+_OPTIONS: Final = (
+    # counters keep their width: in loops of few rounds the conversions cost more than they save
+    ("indvars-widen-indvars", "false", "true"),
+    # sums of floating-point numbers stay in their order, and what is summed up is vectorised
+    ("force-ordered-reductions", "true", "false"),
+)
 _machines: Final = threading.local()
 #: LLVM is not left in the middle of something when the process forks. Nobody is held up by this:
 #: llvmlite lets one thread in at a time anyway.
@@ -80,9 +88,10 @@ def _optimize(module: "llvm.ModuleRef", machine: "llvm.TargetMachine", level: in
         passes.add_simplify_cfg_pass()
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
-    # counters keep their width: in loops of few rounds the conversions cost more than they save
-    llvm.set_option("wadjet", "--indvars-widen-indvars=false")
+    for option, ours, _ in _OPTIONS:
+        llvm.set_option("wadjet", f"--{option}={ours}")
     try:
         passes.run(module, builder)
     finally:
-        llvm.set_option("wadjet", "--indvars-widen-indvars=true")
+        for option, _, usual in _OPTIONS:
+            llvm.set_option("wadjet", f"--{option}={usual}")

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final, final
 
 from wadjet.engine.contract.layout import WORD, Block
-from wadjet.engine.contract.machine import MAX_FRAMES, VM_THREAD
+from wadjet.engine.contract.machine import MAX_FRAMES, THREAD_SIZE, VM_THREAD
 
 #: Native stack that guests leave to the host functions they call, and to the compiler.
 RESERVE: Final = 1 << 20
@@ -36,7 +36,7 @@ class Thread:
     def __init__(self, key: int, here: int) -> None:
         """For the calling thread; machine code finds it by a pthread key. `here` is an address on
         its stack."""
-        self._block = Block(VM_THREAD.size)
+        self._block = Block(THREAD_SIZE)
         self.address: Final = self._block.address
         self.ident: Final = threading.get_ident()
         end, size = _stack(here)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from wadjet.engine.tiers.apart import Apart
 
 
-#: Vectors, rotations, unsigned conversions, instructions by name.
+#: Computing with vectors of integers, rotations, unsigned conversions, instructions by name.
 _WIDE: Final = (
-    "<2 x", "<4 x", "<8 x", "<16 x", "@llvm.fsh", " uitofp i64 ", " fptoui ", "@llvm.x86.",
+    " = add <", " = sub <", " = mul <", " = or <", " = xor <", " = shl <", " = lshr <", " = ashr <",
+    "<8 x", "<16 x", "@llvm.fsh", " uitofp i64 ", " uitofp <", " fptoui ", "@llvm.x86.",
 )  # fmt: skip
 
 
@@ -109,12 +110,12 @@ def _compiled(valid: ValidModule, text: str, chains: "Sequence[Chain]", level: i
     first = len(valid.func_types) - len(valid.module.funcs)
     for chain in chains:
         valid.forget(chain[-1] - first)
-    return compile_text(text, target().narrow() if _is_scalar(text) else target(), level)
+    return compile_text(text, target().narrow() if _is_narrow(text) else target(), level)
 
 
-def _is_scalar(text: str) -> bool:
-    """Whether it computes with floats one by one, and nothing that AVX-512 is better at."""
-    floats = " = fmul double " in text or " = fmul float " in text
+def _is_narrow(text: str) -> bool:
+    """Whether it computes with floats, and nothing that AVX-512 is better at."""
+    floats = " = fmul " in text
     return floats and not any(word in text for word in _WIDE)
 
 
