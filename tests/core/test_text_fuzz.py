@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.corpora import corpora
+from tests.damage import damage, spoil
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.core.features import ALL, DEFAULT, Features
 from wadjet.core.text import parse
@@ -51,34 +52,6 @@ def _modules_of(source: bytes) -> list[list[str]]:
     return found
 
 
-def damage(rng: random.Random, tokens: list[str], pool: list[str]) -> str:
-    """Delete, insert, replace, swap and repeat tokens; then maybe spoil some characters."""
-    tokens = list(tokens)
-    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
-        at = rng.randrange(len(tokens))
-        kind = rng.randrange(5)
-        if kind == 0:
-            del tokens[at : at + rng.choice((1, 1, 2, 5))]
-        elif kind == 1:
-            tokens.insert(at, rng.choice(_ODD))
-        elif kind == 2:
-            tokens[at] = rng.choice(pool)
-        elif kind == 3:
-            tokens[at:at] = tokens[at : at + rng.randrange(30)]
-        else:
-            other = rng.randrange(len(tokens))
-            tokens[at], tokens[other] = tokens[other], tokens[at]
-        tokens = tokens or ["("]
-    text = " ".join(tokens)
-    if rng.random() < 0.3:
-        characters = list(text)
-        for _ in range(rng.choice((1, 2, 5))):
-            at = rng.randrange(len(characters))
-            characters[at] = rng.choice('()"\\$;@ \n0azx_-+.{}\0\x7f\ud800é=')
-        text = "".join(characters)
-    return text
-
-
 def verdict(source: str | bytes, features: Features) -> str:
     """Parse as a module and as a script: the message that rejects the module, if it is."""
     said = ""
@@ -98,7 +71,8 @@ def test_damaged_modules() -> None:
     pool = [token for tokens in sources for token in tokens]
     rejected, tried, end = 0, 0, time.monotonic() + 8
     while tried < 12_000 and time.monotonic() < end:
-        text = damage(rng, rng.choice(sources), pool)
+        damaged = " ".join(damage(rng, rng.choice(sources), pool, _ODD))
+        text = spoil(rng, damaged, '()"\\$;@ \n0azx_-+.{}\0\x7f\ud800é=')
         given = text if rng.random() < 0.5 else text.encode("utf-8", "surrogatepass")
         tried += 1
         rejected += bool(verdict(given, rng.choice((ALL, DEFAULT))))

@@ -9,19 +9,21 @@ from itertools import pairwise
 import pytest
 
 from tests.corpora import corpora
+from tests.damage import damage, spoil
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.wit import dependencies, print_package, resolve, to_json
 from wadjet.wit.lexer import Source, tokenize
 
 _MANY = 4_000
-_ODD = (
+_WORDS = (
     "package interface world use include with as import export %x x a:b a:b/c a:b/c@1.0.0 { } ( ) "
     "< > -> , ; : . @ / * % _ 1 0.1.0 @1.0.0-rc.1 func async static constructor resource record "
     "variant enum flags type option<u8> list<u8,4> list< map<string, result tuple<> future stream "
     'own<x> borrow<x> error-context u8 float32 // /* */ /** /// " "a" "\\u{1}" "\\ff" é \0 '
     "@since(version=1.0.0) @unstable(feature=active) @unstable(feature=x) @deprecated "
     '@external-id("a") \ufeff \ud800 r t i w v foo bar'
-).split(" ")
+)
+_ODD = [f" {word}" for word in _WORDS.split(" ")]
 
 
 def texts() -> list[list[str]]:
@@ -37,34 +39,6 @@ def texts() -> list[list[str]]:
                     ends = tokenize(source).ends[:-2]
                     found.append([source.text[i:j] for i, j in pairwise([0, *ends])])
     return found
-
-
-def damage(rng: random.Random, tokens: list[str], pool: list[str]) -> str:
-    """Delete, insert, replace, swap and repeat tokens; then maybe spoil some characters."""
-    tokens = list(tokens)
-    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
-        at = rng.randrange(len(tokens))
-        kind = rng.randrange(5)
-        if kind == 0:
-            del tokens[at : at + rng.choice((1, 1, 2, 5))]
-        elif kind == 1:
-            tokens.insert(at, f" {rng.choice(_ODD)}")
-        elif kind == 2:
-            tokens[at] = rng.choice(pool)
-        elif kind == 3:
-            tokens[at:at] = tokens[at : at + rng.randrange(30)]
-        else:
-            other = rng.randrange(len(tokens))
-            tokens[at], tokens[other] = tokens[other], tokens[at]
-        tokens = tokens or ["{"]
-    text = "".join(tokens)
-    if rng.random() < 0.3:
-        characters = list(text)
-        for _ in range(rng.choice((1, 2, 5))):
-            at = rng.randrange(len(characters))
-            characters[at] = rng.choice('{}<>"\\;:@. \n0azA_-%/*\0\x7f\ud800é')
-        text = "".join(characters)
-    return text
 
 
 def disturb(rng: random.Random, tokens: list[str]) -> str:
@@ -98,7 +72,8 @@ def test_damaged_packages() -> None:
         tokens = rng.choice(originals)
         text = disturb(rng, tokens)
         if rng.random() < 0.5:
-            text = damage(rng, tokens, rng.choice(originals))
+            damaged = damage(rng, tokens, rng.choice(originals), _ODD)
+            text = spoil(rng, "".join(damaged), '{}<>"\\;:@. \n0azA_-%/*\0\x7f\ud800é')
         try:
             found = resolve({"x.wit": text}, {"active"})
         except (Malformed, Invalid):

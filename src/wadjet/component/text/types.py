@@ -4,7 +4,8 @@ types that are scopes of their own, core types, and the types of imports and exp
 A type that is written where an index is wanted becomes a definition of its own, just before.
 """
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from wadjet.component.text.scope import OPAQUE, ScopeParser
 from wadjet.component.types import (
@@ -19,6 +20,9 @@ from wadjet.core.types import ExternType as CoreExternType
 from wadjet.core.types import FuncUse, NumType, RecType, SubType, TagType
 
 _PRIMS: Final = {t.name: t for t in PRIMS}
+
+#: keyword → the method that reads what follows, with the place where it began
+_Readers: TypeAlias = "Mapping[str, Callable[[ComponentTypeParser, int], None]]"
 
 
 class ComponentTypeParser(ScopeParser):
@@ -203,26 +207,22 @@ class ComponentTypeParser(ScopeParser):
 
     def _decls(self, title: str | None) -> list[object]:
         frame = self.open(title)
-        while self.texts[self.at] == "(":
-            place = self.starts[self.at]
-            word = self.texts[self.at + 1]
-            self.at += 2
-            if word == "type":
-                self.define_type(place)
-            elif word == "alias":
-                self.define_alias(place)
-            elif word == "import":
-                self.define_import(place)
-            elif word == "export":
-                self._export_decl(place)
-            elif word == "core":
-                self.define_core_type(place)
-            else:
-                self.at -= 1
-                raise self.unexpected("core, type, alias, import or export")
-            self.expect(")")
+        self._declarators(_DECLS, "core, type, alias, import or export")
         self.close()
         return list(frame.out)
+
+    def _declarators(self, known: "_Readers", wanted: str) -> None:
+        """Declarators up to the closing parenthesis, each read by what is known for its first
+        word."""
+        while self.texts[self.at] == "(":
+            place = self.starts[self.at]
+            self.at += 1
+            read = known.get(self.texts[self.at])
+            if read is None:
+                raise self.unexpected(wanted)
+            self.at += 1
+            read(self, place)
+            self.expect(")")
 
     def _export_decl(self, place: int) -> None:
         name = self.extern_name()
@@ -425,30 +425,18 @@ class ComponentTypeParser(ScopeParser):
     def module_type(self, title: str | None = None) -> ModuleType:
         """The declarators of a module type, up to the closing parenthesis, which is left."""
         frame = self.open(title)
-        while self.texts[self.at] == "(":
-            place = self.starts[self.at]
-            word = self.texts[self.at + 1]
-            self.at += 2
-            if word == "type":
-                self._core_type(place)
-            elif word == "rec":
-                self._core_rec(place)
-            elif word == "alias":
-                self._module_alias(place)
-            elif word == "import":
-                module, name = self.name(), self.name()
-                type_ = self._core_extern(place)
-                what = CoreImport(module, name, type_, place)
-                frame.out.append(ModuleImport(what, place))
-            elif word == "export":
-                name = self.name()
-                frame.out.append(ModuleExport(name, self._core_extern(place), place))
-            else:
-                self.at -= 1
-                raise self.unexpected("type, rec, alias, import or export")
-            self.expect(")")
+        self._declarators(_MODULE_DECLS, "type, rec, alias, import or export")
         self.close()
         return ModuleType(tuple([d for d in frame.out if isinstance(d, ModuleDecl)]))
+
+    def _module_import(self, place: int) -> None:
+        module, name = self.name(), self.name()
+        what = CoreImport(module, name, self._core_extern(place), place)
+        self.frame.out.append(ModuleImport(what, place))
+
+    def _module_export(self, place: int) -> None:
+        name = self.name()
+        self.frame.out.append(ModuleExport(name, self._core_extern(place), place))
 
     def _module_alias(self, place: int) -> None:
         self.expect("outer")
@@ -486,6 +474,21 @@ class ComponentTypeParser(ScopeParser):
         return made
 
 
+#: first word of a declarator → what reads the rest
+_DECLS: Final[_Readers] = {
+    "type": ComponentTypeParser.define_type,
+    "alias": ComponentTypeParser.define_alias,
+    "import": ComponentTypeParser.define_import,
+    "export": ComponentTypeParser._export_decl,
+    "core": ComponentTypeParser.define_core_type,
+}
+_MODULE_DECLS: Final[_Readers] = {
+    "type": ComponentTypeParser._core_type,
+    "rec": ComponentTypeParser._core_rec,
+    "alias": ComponentTypeParser._module_alias,
+    "import": ComponentTypeParser._module_import,
+    "export": ComponentTypeParser._module_export,
+}
 _SHAPES: Final = {
     "record": ComponentTypeParser._record,
     "variant": ComponentTypeParser._variant,
