@@ -264,6 +264,15 @@ def test_silence_ends_a_connection(sent: bytes) -> None:
     talking(talk, ServerOptions(idle_timeout=0.1))
 
 
+def test_a_client_that_sends_no_more_may_still_listen() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        writer.write_eof()
+        assert await reader.read() == whole(b"GET http x /")
+
+    talking(talk)
+
+
 def test_a_client_that_does_not_read_is_cut_off() -> None:
     over = asyncio.Event()
 

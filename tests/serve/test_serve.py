@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import wadjet
+from tests.corpora import corpora
 from tests.serve.guest import binary, component
 from wadjet import asgi
 from wadjet.wasi import Wasi
@@ -22,6 +24,7 @@ from wadjet.wasi.host.network import Network
 from wadjet.wasi.http.client import Client
 from wadjet.wasi.http.errors import HttpError
 from wadjet.wasi.http.message import Body, Request, Response, read_all
+from wadjet.wasi.patience import Patience
 from wadjet.wasi.service import Service, ServiceLimits
 from wadjet.wasi.serving import Server, Serving, listen
 
@@ -29,14 +32,16 @@ SOURCE = Path(wadjet.__file__).parents[1]
 Talk = Callable[[str], Awaitable[tuple[int, bytes]]]
 
 
-def serving(talk: Callable[[Server, Talk], Awaitable[None]], **limits: Any) -> None:
+def serving(
+    talk: Callable[[Server, Talk], Awaitable[None]], *, grace: float = 0.2, **limits: Any
+) -> None:
     """Serve the guest, talk to it, and see that nothing is left."""
 
     async def main() -> None:
         limit = ServiceLimits(**{"seconds": 1.0, "slice": 0.5, **limits})
         server = Server(
             lambda: Service(component(), Wasi(stdin=None), limit, tier="interpreter"),
-            Serving(grace=0.2),
+            Serving(grace=grace),
         )
         main_socket, admin = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
         ports = [each.getsockname()[1] for each in (main_socket, admin)]
@@ -134,6 +139,156 @@ def test_a_stop_waits_for_what_is_under_way_but_not_for_ever() -> None:
             await late
 
     serving(talk, seconds=30.0)
+
+
+def test_a_stop_waits_for_an_answer() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        late = asyncio.ensure_future(ask("/n"))
+        await asyncio.sleep(0.05)
+        await server.stop()
+        assert await late == (200, b"hello")
+
+    serving(talk, seconds=30.0, grace=5.0)
+
+
+def test_reloading_fails_no_request() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        found: list[tuple[int, bytes]] = []
+
+        async def client() -> None:
+            for path in ["/", "/n", "/"] * 3:
+                found.append(await ask(path))
+
+        clients = asyncio.gather(*(client() for _ in range(5)))
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            server.reload()
+        await clients
+        assert found == [(200, b"hello")] * 45
+
+    serving(talk, grace=5.0)
+
+
+def test_what_breaks_off_is_told_so() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        begun = time.monotonic()
+        with pytest.raises(HttpError):
+            await ask("/cut-off")
+        assert time.monotonic() - begun < 5
+        assert await ask("/") == (200, b"hello")
+        assert server.service.counters.traps == 1
+
+    serving(talk, seconds=10.0)
+
+
+def test_an_instance_that_eats_up_its_memory_costs_its_own_request() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        statuses = [(await ask("/eat"))[0] for _ in range(6)]
+        assert statuses.count(502) == 1
+        assert statuses[-1] == 200
+        assert await ask("/") == (200, b"hello")
+
+    serving(talk, memory=5 << 20)
+
+
+def test_who_waits_for_an_instance_in_vain_is_told_so() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        first = asyncio.ensure_future(ask("/sleep"))
+        await asyncio.sleep(0.2)
+        second, third = asyncio.ensure_future(ask("/n")), asyncio.ensure_future(ask("/"))
+        assert (await first)[0] == 504
+        assert await second == (200, b"hello")
+        assert await third == (200, b"hello")
+
+    serving(talk, instances=1)
+
+
+def test_a_client_that_leaves_takes_nothing_with_it() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        leaver = asyncio.ensure_future(ask("/sleep"))
+        await asyncio.sleep(0.2)
+        leaver.cancel()
+        assert await ask("/") == (200, b"hello")
+        while server.service.counters.in_flight:
+            await asyncio.sleep(0.01)
+        assert not server.service.under_way
+
+    serving(talk, seconds=30.0)
+
+
+def test_bodies_come_back_while_they_are_sent() -> None:
+    """The guest has the first piece before the second is made."""
+
+    async def main() -> None:
+        limits = ServiceLimits(seconds=5.0)
+        service = Service(component(), Wasi(stdin=None), limits, tier="interpreter")
+        came = asyncio.Queue[bytes]()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            assert await came.get() == b"one"
+            yield b"two"
+
+        response = await service.handle(Request("POST", target="/stream", body=Body(pieces())))
+        found = []
+        async for piece in response.body:
+            found.append(piece)
+            came.put_nowait(piece)
+        await response.body.close()
+        assert found == [b"one", b"two"]
+        await service.close()
+
+    asyncio.run(main())
+
+
+def test_an_instance_of_0_3_serves_several_at_a_time() -> None:
+    """All requests are in one instance before the body of any is there."""
+    folder = corpora("wasi-testsuite") / "rust/testsuite/wasm32-wasip3"
+
+    async def main() -> None:
+        echo = wadjet.Component.from_file(folder / "http-service-echo.wasm")
+        service = Service(echo, Wasi(stdin=None), ServiceLimits(concurrency=8))
+        gate = asyncio.Event()
+
+        async def one(number: int) -> bytes:
+            async def pieces() -> AsyncIterator[bytes]:
+                await gate.wait()
+                yield b"%d" % number
+
+            request = Request("POST", "http", "x", "/echo", body=Body(pieces()))
+            response = await service.handle(request)
+            body = await read_all(response.body, 100)
+            await response.body.close()
+            return body
+
+        tasks = [asyncio.ensure_future(one(i)) for i in range(8)]
+        await asyncio.sleep(0.1)
+        assert service.counters.in_flight == 8
+        gate.set()
+        assert await asyncio.gather(*tasks) == [b"%d" % i for i in range(8)]
+        assert service.counters.instances_made == 1
+        await service.close()
+
+    asyncio.run(main())
+
+
+def test_time_that_the_loop_lost_counts_for_nobody() -> None:
+    async def steps(count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        patience = Patience()
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 0.5)
+        async with patience.within(0.4):
+            await steps(10)
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            async with patience.within(0.1):
+                await steps(500)
+        assert time.monotonic() - begun < 5
+
+    asyncio.run(main())
 
 
 def test_an_asgi_application() -> None:

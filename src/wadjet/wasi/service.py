@@ -4,7 +4,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -17,6 +17,7 @@ from wadjet.canon.root import Call
 from wadjet.wasi.common.forms import ResultError
 from wadjet.wasi.http.errors import HttpError, internal, status_of
 from wadjet.wasi.http.message import Body, Request, Response
+from wadjet.wasi.patience import Patience
 from wadjet.wasi.pool import Pool, Worker
 from wadjet.wasi.world import Wasi
 
@@ -30,9 +31,10 @@ _GONE: Final = 499
 class ServiceLimits:
     """What one request may cost.
 
-    `seconds` from its head to the head of the response, and then between pieces of the body;
-    `slice` seconds of computing without waiting; `memory` bytes of an instance. An instance serves
-    `reuse` requests, at most `concurrency` at a time (0.3 only): a trap ends all of these.
+    `seconds` from its head to the head of the response, and then between pieces of the body, not
+    counting time in which other guests computed; `slice` seconds of computing without waiting;
+    `memory` bytes of an instance. An instance serves `reuse` requests, at most `concurrency` at a
+    time (0.3 only): a trap ends all of these. There are at most so many `instances`.
     """
 
     seconds: float = 30.0
@@ -92,6 +94,7 @@ class Service:
             reuse=self.limits.reuse,
             concurrency=1 if is_proxy else self.limits.concurrency,
         )
+        self.patience: Final = Patience()
         #: what is not over yet
         self.under_way: Final[set[_Exchange]] = set()
         self._quiet: asyncio.Event | None = None
@@ -134,7 +137,7 @@ class Service:
     async def _freed(self) -> Worker:
         """An instance, when there is one."""
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            async with self.patience.within(self.limits.seconds):
                 while True:
                     await self.pool.turn()
                     worker = self._free()
@@ -285,7 +288,7 @@ class _Exchange(ABC):
         """The response, when it is there. Raises HttpError."""
         self._waiter = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(self._service.limits.seconds):
+            async with self._within():
                 await self._waiter
         except TimeoutError:
             late = self._service.late("the guest gave no answer in time")
@@ -297,6 +300,9 @@ class _Exchange(ABC):
         found = self.response()
         assert found is not None, "it was waited for"
         return found
+
+    def _within(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
+        return self._service.patience.within(self._service.limits.seconds)
 
     async def _pieces(self, body: Body) -> AsyncIterator[bytes]:
         pieces = aiter(body)
@@ -314,7 +320,7 @@ class _Exchange(ABC):
         """What the work gives, unless that takes too long or the guest fails."""
         try:
             if self._failure is None:
-                async with asyncio.timeout(self._service.limits.seconds) as self._clock:
+                async with self._within() as self._clock:
                     return await work()
         except TimeoutError:
             if self._failure is None:

@@ -20,6 +20,8 @@ _HIGH_WATER: Final = 1 << 16
 _MOST_WAITING: Final = 16
 #: How much of a body that nobody wants is read before the connection is closed instead.
 _MAX_DISCARD: Final = 1 << 20
+#: A client that has said it sends no more is taken for gone if nothing is sent for so many seconds.
+_PARTING: Final = 1.0
 #: How a connection of HTTP/2 begins.
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -167,12 +169,24 @@ class Http1(Connection):
         self.all.open.discard(self)
 
     def eof_received(self) -> bool:
-        """The client will send no more; it may still listen."""
+        """The client will send no more. It may still listen, but most have gone."""
         if self._reading is not None:
             self._reading.failed = True
             self._reading.wake()
         self._bad = self._bad or 0
-        return self._task is not None
+        if self._task is None:
+            return False
+        self._loop.call_later(_PARTING, self._part, self._loop.time())
+        return True
+
+    def _part(self, since: float) -> None:
+        """Give a client up to which nothing was sent since then."""
+        if self.lost:
+            return
+        if self.active > since:
+            self._loop.call_later(_PARTING, self._part, self._loop.time())
+        else:
+            self.transport.abort()
 
     def gone(self) -> None:
         """The other side is gone: so is the request under way."""
@@ -373,6 +387,7 @@ class _Outgoing:
                     transport.write(
                         b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
                     )
+                    self._connection.touch()
                     await self._connection.room()
             trailers = await body.trailers()
             if self._chunked:
