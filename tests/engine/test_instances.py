@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wadjet import Exhaustion, Instance, Limits, Module, Trap
+from wadjet import Exhaustion, Instance, Limits, Module, Trap, Unlinkable
 from wadjet.engine.runtime import template
 from wadjet.engine.runtime.pages import let_go
 from wadjet.engine.tiers.native import native_machine
@@ -104,7 +104,9 @@ def test_a_copy_is_what_the_long_way_makes(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        '(module (func (export "f") (import "a" "b")))',
+        '(module (import "a" "b" (func $f)) (table funcref (elem $f)))',
+        '(module (import "a" "b" (func $f)) (global funcref (ref.func $f)))',
+        '(module (import "a" "c" (global i32)))',
         "(module (type (struct)) (func (drop (struct.new 0))))",
         "(module (tag))",
         "(module (table 1 externref))",
@@ -116,8 +118,34 @@ def test_a_copy_is_what_the_long_way_makes(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_cannot_be_copied_is_made(text: str) -> None:
     module = Module.from_text(text)
     for _ in range(3):
-        Instance(module, {"a": {"b": lambda: None}}, tier="optimizing")
+        Instance(module, {"a": {"b": lambda: None, "c": 1}}, tier="optimizing")
     assert module.code("optimizing").template is None
+
+
+def test_copies_have_imports_of_their_own() -> None:
+    module = Module.from_text("""
+        (module
+          (import "a" "f" (func $f (param i32) (result i32)))
+          (import "a" "g" (func $g (result i32)))
+          (memory 1) (data (i32.const 0) "\\07")
+          (table funcref (elem $h))
+          (func $h (result i32) (call $f (i32.add (call $g) (i32.load8_u (i32.const 0)))))
+          (func (export "h") (result i32) (call_indirect (result i32) (i32.const 0))))""")
+    given = Instance(
+        Module.from_text('(module (func (export "g") (result i32) (i32.const 100)))'),
+        tier="optimizing",
+    )
+    kept = []
+    for k in range(6):
+        imports = {"f": lambda n, k=k: 1000 * k + n, "g": (lambda k=k: k)}
+        if k % 2:
+            imports["g"] = given.exports.g
+        kept.append(Instance(module, {"a": imports}, tier="optimizing"))
+    assert module.code("optimizing").template is not None
+    expected = [1000 * k + (100 if k % 2 else k) + 7 for k in range(6)]
+    assert [instance.exports.h() for instance in kept] == expected
+    with pytest.raises(Unlinkable):
+        Instance(module, {"a": {"f": given.exports.g, "g": given.exports.g}}, tier="optimizing")
 
 
 def test_without_files_in_memory_all_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

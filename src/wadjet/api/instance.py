@@ -182,6 +182,8 @@ def _find(imports: object, module: str, name: str) -> object:
 
 
 def _member(place: object, name: str) -> object:
+    if type(place) is dict:
+        return place.get(name, _MISSING)
     if isinstance(place, Instance):
         place = place.exports
     if isinstance(place, Mapping | Exports):

@@ -33,6 +33,8 @@ class ModuleCode(ABC):
         #: ids of the canonical types, by type index and by defined function
         self.type_ids: Final = array("Q", [t.id for t in types])
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
+        #: what each import must be
+        self.imports: Final = [close_extern(i.type, types) for i in valid.module.imports]
         #: whether it has continuations
         self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
         #: whether it was instantiated before, and what instances begin with from the third on

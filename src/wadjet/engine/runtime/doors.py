@@ -60,6 +60,7 @@ class Doors:
         # signatures have fast doors
         self._loaded: dict[tuple[str, bool, bool], Loaded] = {}
         self._raw: dict[FuncType, Callable[[int, int], int | None]] = {}
+        self._hosts: dict[FuncType, tuple[int, int]] = {}
 
     def _symbol(self, kind: str, type_: FuncType, into: bool) -> int:
         """The address of a door into a guest, or out of it; 0 if the signature has none of this
@@ -80,9 +81,12 @@ class Doors:
 
     def host(self, type_: FuncType) -> tuple[int, int]:
         """Machine code for a host function of this type: what VMFunc.code and .tail must be."""
-        kind = "host" if self._symbol("host", type_, into=False) else "hostraw"
-        tail = self._symbol(f"{kind}tail", type_, into=False)
-        return self._symbol(kind, type_, into=False), tail
+        found = self._hosts.get(type_)
+        if found is None:
+            kind = "host" if self._symbol("host", type_, into=False) else "hostraw"
+            tail = self._symbol(f"{kind}tail", type_, into=False)
+            found = self._hosts[type_] = self._symbol(kind, type_, into=False), tail
+        return found
 
     def entry(self, func: "WasmFunc") -> Callable[..., Any]:
         """What Python calls: a builtin where machine code can convert the values."""

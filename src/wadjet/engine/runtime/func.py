@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.core.subtyping import canonical_types
@@ -119,14 +120,10 @@ class HostFunc(Func):
         self._store = store
         self.callable: Final = callable_
         host = block.address + VM_FUNC.size
-        VM_FUNC.write(block.address, "context", host)
-        VM_FUNC.write(block.address, "type", deftype.id)
-        VM_HOST_FUNC.write(host, "magic", HOST_MAGIC)
-        VM_HOST_FUNC.write(host, "callable", id(callable_))
-        VM_HOST_FUNC.write(host, "store", store.address)
+        code, tail = (0, 0) if store.doors is None else store.doors(self.type)
+        VM_FUNC.fill(block.address, code, host, deftype.id, 0, tail)
+        VM_HOST_FUNC.fill(host, store.address, id(callable_), HOST_MAGIC)
         store.adopt(host, self)
-        if store.doors is not None:
-            self.open_door(store.doors)
 
     def open_door(self, host: Callable[[FuncType], tuple[int, int]]) -> None:
         """Let native code call it: `host` gives the machine code of its type."""
@@ -189,6 +186,8 @@ class Door(int):
 
 def func_of(value: object) -> Func | None:
     """The function behind something callable that wadjet gave out, else None."""
+    if type(value) is FunctionType:
+        return None  # the usual case
     if isinstance(value, Func):
         return value
     found = getattr(value, "__self__", None)

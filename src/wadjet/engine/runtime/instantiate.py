@@ -2,13 +2,14 @@
 
 from array import array
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any
 
 from wadjet.base.errors import Unlinkable
 from wadjet.core.body import Body
 from wadjet.core.module import Elem, Import
 from wadjet.core.subtyping import (
-    ClosedExtern, ClosedFunc, ClosedTag, close_extern, close_global, close_table, match_extern,
+    ClosedExtern, ClosedFunc, ClosedTag, close_global, close_table, match_extern,
 )  # fmt: skip
 from wadjet.core.types import FuncUse, GlobalType, TableType
 from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
@@ -44,13 +45,15 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     store = store.current()
     store.settle(code.native)
     code.prepare(store)
-    if code.template is not None:
-        return code.template.make(store, code)
     module, types = code.valid.module, code.valid.types
-    declared = [close_extern(i.type, types) for i in module.imports]
-    given = [link(store, *each) for each in zip(module.imports, declared, imports, strict=True)]
+    given = [
+        link(store, i, declared, each)
+        for i, declared, each in zip(module.imports, code.imports, imports, strict=True)
+    ]
     funcs = [e for e in given if isinstance(e, Func)]
     code = code.linked(funcs)
+    if code.template is not None:
+        return code.template.make(store, code, funcs)
     instance = Instance(store, code, funcs)
     instance.memories += [e for e in given if isinstance(e, Memory)]
     instance.memories += [Memory(t, store.budget) for t in module.memories]
@@ -84,6 +87,8 @@ def start(instance: Instance) -> None:
 
 def link(store: Store, import_: Import, declared: ClosedExtern, given: object) -> Extern:
     """What one import is bound to; Unlinkable where `given` is not of the declared type."""
+    if isinstance(declared, ClosedFunc) and type(given) is FunctionType:
+        return HostFunc(store, declared.type, given)  # the usual case
     found = _as_extern(store, declared, given)
     if found is None or not match_extern(type_of(found), declared):
         what = repr(given) if found is None else describe(type_of(found))

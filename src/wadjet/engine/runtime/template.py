@@ -1,9 +1,11 @@
-"""What all instances of a module without imports begin with, so that the next is a copy.
+"""What all instances of a module that imports at most functions begin with, so that the next is a
+copy.
 
 When such a module is instantiated for the second time, what came of it is looked at before anything
 runs: words of its VMContext, VMFuncs and tables that are addresses of its own are told from those
 that are the same in every instance, and memories become an `Origin`. The next instance is the same
-words with its own address added where it belongs, and a region that begins with the origin.
+words with its own address added where it belongs and the addresses of its imports, and a region
+that begins with the origin.
 """
 
 import ctypes
@@ -19,6 +21,7 @@ from wadjet.engine.contract.layout import (
 )  # fmt: skip
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
+from wadjet.engine.runtime.func import Func
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.pages import Origin, round_up
@@ -83,13 +86,15 @@ class Template:
             type_ = close_table(defined.type, instance.types)
             self._tables.append((type_, _Words(elements, places, base)))
 
-    def make(self, store: Store, code: ModuleCode) -> Instance:
+    def make(self, store: Store, code: ModuleCode, imports: list[Func]) -> Instance:
         """Another instance, in which nothing has run yet. Exhaustion where there is no room."""
         block = Block(self._size)
         base = block.address
         self._block.write(base, base)
-        instance = Instance(store, code, [], block)
+        instance = Instance(store, code, imports, block)
         layout = code.layout
+        for k, func in enumerate(imports):
+            instance.set_word(layout("imports", k), func.address)
         if code.escapes:
             store.pin(instance)
         for k, (type_, origin) in enumerate(zip(self._memories, self._origins)):
@@ -115,7 +120,8 @@ def template_of(instance: Instance) -> Template | None:
     module = instance.module
     plain = (
         instance.code.native
-        and not module.imports
+        and len(instance.func_imports) == len(module.imports)
+        and not _refers_outside(instance)
         and not instance.tags
         and not instance.code.switches
         and not any(map(is_object, instance.types))
@@ -131,6 +137,14 @@ def template_of(instance: Instance) -> Template | None:
         return Template(instance)
     except OSError:
         return None
+
+
+def _refers_outside(instance: Instance) -> bool:
+    """Whether tables or globals refer to functions that are imported: those are elsewhere."""
+    addresses = {func.address for func in instance.func_imports}
+    found = [word for table in instance.tables for word in table.words]
+    found += [instance.words[place] for place in _references(instance)]
+    return not addresses.isdisjoint(found)
 
 
 def _global_places(instance: Instance) -> Sequence[int]:
