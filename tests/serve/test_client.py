@@ -221,6 +221,69 @@ def test_trailers_and_bodies_both_ways(secure: bool) -> None:
     assert outcomes == [None]
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_maker_of_a_body_hears_what_became_of_it(secure: bool) -> None:
+    """Also of one that is empty, and of one whose trailers never come."""
+    outcomes: list[HttpError | None] = []
+
+    async def nothing() -> AsyncIterator[bytes]:
+        for piece in ():
+            yield piece
+
+    async def never() -> Entries:
+        await asyncio.Event().wait()
+        return []
+
+    async def main() -> None:
+        async with serving(echo, tls=secure) as (port, _):
+            sender, scheme = client(), "https" if secure else "http"
+            bodies = [
+                Body(nothing(), never, length=0, settle=outcomes.append),
+                Body(nothing(), length=0, settle=outcomes.append, whole=bytes),
+                Body(nothing(), length=0, settle=outcomes.append),
+            ]
+            for body in bodies:
+                response = await sender.send(
+                    Request("GET", scheme, f"localhost:{port}", "/", [], body)
+                )
+                assert await read_all(response.body, 9) == b"hello"
+                assert outcomes
+                assert outcomes[0] is None
+                outcomes.clear()
+
+    run(main)
+
+
+def test_a_server_that_hangs_up_at_once() -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async def main() -> None:
+        async with talking(talk) as port:
+            sender = client(limits=PoolLimits(connections=1))
+            for _ in range(3):
+                wrong = await failure(sender, f"http://127.0.0.1:{port}/")
+                assert name(wrong.code) == "ConnectionTerminated"
+            await asyncio.sleep(0)
+            assert not sender.links()
+
+    run(main)
+
+
+def test_what_is_no_request_costs_its_connection() -> None:
+    async def main() -> None:
+        async with serving(echo) as (port, _):
+            sender = client(limits=PoolLimits(connections=1))
+            wrong = Request("A B", "http", f"localhost:{port}", "/")
+            for _ in range(2):
+                with pytest.raises(HttpError, match="HttpRequestUriInvalid"):
+                    await sender.send(wrong)
+                await asyncio.sleep(0.01)
+            assert await ask(sender, f"http://localhost:{port}/") == (200, b"hello")
+
+    run(main)
+
+
 def test_many_requests_share_one_connection_of_http2() -> None:
     async def main() -> None:
         async with serving(echo, tls=True) as (port, connections):

@@ -101,7 +101,7 @@ class Client:
             str(ip),
             origin.port,
             ssl=tls,
-            server_hostname=None if tls is None else origin.host,
+            server_hostname=None if tls is None else origin.host.rstrip("."),
         )
         assert beginning.link is not None, "a connection was made"
         return beginning.link

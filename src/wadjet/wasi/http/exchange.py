@@ -193,6 +193,8 @@ class Exchange:
             if self._sending is not None:
                 self._sending.cancel()
                 await asyncio.wait([self._sending])
+                _settle(self._channel)
+                await self._request.body.close()
             self._channel.close()
 
     def __del__(self) -> None:
@@ -200,10 +202,17 @@ class Exchange:
             self._loop.call_soon_threadsafe(_cut, self._channel, self._sending)
 
 
+def _settle(channel: Channel) -> None:
+    """Tell the maker of a request's body what became of it, unless that is known."""
+    sent = channel.is_sent
+    channel.request.body.settle(None if sent else HttpError.of("connection-terminated"))
+
+
 def _cut(channel: Channel, sending: "asyncio.Task[None] | None") -> None:
     """End an exchange that nobody waits for."""
     if sending is not None:
         sending.cancel()
+        _settle(channel)
     channel.close()
 
 
@@ -217,33 +226,28 @@ async def _drain(body: Body) -> None:
             await body.trailers()
     except (HttpError, OSError) as error:
         failure = http_error(error)
-    finally:
-        body.settle(failure)
-        await body.close()
+    body.settle(failure)
 
 
 async def _send(channel: Channel) -> None:
     """Send the body of a request, and tell its maker how that went."""
     body, request = channel.request.body, channel.request
-    failure: HttpError | None = HttpError.of("connection-terminated")
+    failure: HttpError | None = None
     try:
         if await _is_wanted(channel):
-            limit = request.between_bytes_timeout
             async for piece in body:
                 if piece:
-                    async with within(limit, "connection-write-timeout"):
+                    async with within(request.between_bytes_timeout, "connection-write-timeout"):
                         await channel.send(piece)
             await channel.end(await body.trailers())
-            failure = None
         else:
             failure = internal("the server answered without the body")
     except (HttpError, OSError) as error:
         failure = http_error(error)
         channel.fail(failure)
         channel.close()
-    finally:
-        body.settle(failure)
-        await body.close()
+    body.settle(failure)
+    await body.close()
 
 
 async def _is_wanted(channel: Channel) -> bool:

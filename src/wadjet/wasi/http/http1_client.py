@@ -93,17 +93,23 @@ class Http1Client(asyncio.Protocol, Link):
 
     def open(self, request: Request) -> Channel:
         """Send the head of a request, and a body that is there as a whole. Raises HttpError."""
-        head = self._head(request)
         channel = self._channel = _Channel(request, self)
         self._answered = False
-        self.write(head)
+        try:
+            self._begin(channel, request)
+        except HttpError:
+            self.abort()
+            raise
+        return channel
+
+    def _begin(self, channel: "_Channel", request: Request) -> None:
+        self.write(self._head(request))
         whole = b"" if request.body.length == 0 else request.body.whole()
         if whole is not None and not channel.is_asking:
             if whole:
                 self.write(self.h11.Data(data=whole))
             self.write(self.h11.EndOfMessage())
             channel.is_sent = True
-        return channel
 
     def _head(self, request: Request) -> Any:
         headers = list(request.headers)

@@ -231,7 +231,7 @@ class Wire:
         padding = event.flow_controlled_length
         if stream is not None:
             padding -= len(event.data)
-            stream.inflow.put(event.data)
+            stream.inflow.put(bytes(event.data))
         if padding:
             self.acknowledge(event.stream_id, padding)
 

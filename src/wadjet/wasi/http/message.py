@@ -34,6 +34,10 @@ async def _no_trailers() -> Entries | None:
     return None
 
 
+def _unheard(error: HttpError | None) -> None:
+    """Nobody asks."""
+
+
 def _unknown() -> bytes | None:
     return None
 
@@ -55,13 +59,13 @@ class Body:
         trailers: Callable[[], Awaitable[Entries | None]] = _no_trailers,
         *,
         length: int | None = None,
-        settle: Callable[[HttpError | None], None] = lambda _: None,
+        settle: Callable[[HttpError | None], None] = _unheard,
         close: Callable[[], Awaitable[None]] | None = None,
         whole: Callable[[], bytes | None] = _unknown,
     ) -> None:
         self._pieces: Final = pieces
         self._trailers: Final = trailers
-        self._settle: Final = settle
+        self._settle = settle
         self._close: Final = close
         self._whole: Final = whole
         #: how many bytes there will be, if that is known
@@ -79,8 +83,9 @@ class Body:
         return await self._trailers()
 
     def settle(self, error: HttpError | None) -> None:
-        """This is how taking it went."""
-        self._settle(error)
+        """This is how taking it went. The first word counts."""
+        settle, self._settle = self._settle, _unheard
+        settle(error)
 
     async def close(self) -> None:
         """No more of it is wanted."""

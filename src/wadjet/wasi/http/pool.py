@@ -82,6 +82,8 @@ class Pool:
             opening = self._opening[origin] = asyncio.get_running_loop().create_future()
         try:
             link = await self._connect(origin, lambda link: self._changed(origin, link))
+            if link.is_gone:
+                raise HttpError.of("connection-terminated")
         except BaseException:
             self._count -= 1
             raise
@@ -105,10 +107,10 @@ class Pool:
             links.remove(link)
             if not links:
                 del self._links[origin]
+            if not self._links:
+                self._emptied.set()
             self._cancel_timer(link)
             self._count -= 1
-            if self._count == 0:
-                self._emptied.set()
         elif link.active == 0:
             if sum(each.active == 0 for each in links) > self._limits.idle:
                 link.abort()
