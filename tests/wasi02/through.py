@@ -6,6 +6,7 @@ import, and the answer goes the same way back. So a test calls any function as a
 """
 
 import asyncio
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.corpora import corpora
 from tests.interfaces import ORDER
 from wadjet.api.component import Component
 from wadjet.api.component_instance import ComponentInstance
+from wadjet.base.errors import Trap
 from wadjet.canon.naming import snake
 from wadjet.component.abi import flatten_functype
 from wadjet.component.binary import encode as encode_component
@@ -35,6 +37,8 @@ from wadjet.wasi.world import World
 from wadjet.wit import model, resolve, select_world
 from wadjet.wit.model import Function, Interface, Resolve, Type
 
+#: names a file for what was called and what failed, of all guests of a run
+LOG = "WADJET_WASI02_LOG"
 #: what a component exports itself
 EXPORTED = ("wasi:cli/run", "wasi:http/incoming-handler")
 
@@ -86,7 +90,7 @@ def _text(resolved: Resolve, t: Type | None) -> str:
     raise AssertionError(f"WASI 0.2 has no {kind}")
 
 
-def _name(function: Function) -> str:
+def exported_name(function: Function) -> str:
     """`[method]input-stream.read` → `input-stream-read`."""
     if function.role == "free":
         return function.name
@@ -115,7 +119,7 @@ def _wit(resolved: Resolve, wanted: list[tuple[str, Interface]]) -> str:
             result = (
                 f" -> {_text(resolved, function.result)}" if function.result is not None else ""
             )
-            lines.append(f"  call-{_name(function)}: func({params}){result};")
+            lines.append(f"  call-{exported_name(function)}: func({params}){result};")
         lines.append("}")
     lines.append("world guest {")
     for name, _ in wanted:
@@ -160,7 +164,7 @@ def _core(resolved: Resolve, wanted: list[tuple[str, Interface]]) -> str:
                     given_back = f"$'drop {owner} {resource}'"
                     body.append((_DROP_ALL if many else _DROP).format(given_back, place, place + 1))
                 place += len(flat)
-            export = f"tests:through/{_label(name)}#call-{_name(function)}"
+            export = f"tests:through/{_label(name)}#call-{exported_name(function)}"
             functions.append(
                 f'(func (export "{export}") {_types(lifted)} (local $result i32) {" ".join(body)})'
             )
@@ -228,6 +232,7 @@ class Guest:
         component = through(corpora("wasi-wit") / "wasi-0.2.12")
         self._instance = self._runner.run(self._made(component))
         self.called: set[str] = set()
+        self.failed: set[str] = set()
 
     async def _made(self, component: Component) -> ComponentInstance:
         return component.instantiate(wasi=self._world, tier="interpreter", awaitable=True)
@@ -237,7 +242,11 @@ class Guest:
         name = function.replace(".", "-")
         self.called.add(f"{interface} {name}")
         exports = self._instance[f"tests:through/{interface.replace('/', '-')}"]
-        return self._runner.run(getattr(exports, snake(f"call-{name}"))(*args))
+        try:
+            return self._runner.run(getattr(exports, snake(f"call-{name}"))(*args))
+        except (ResultError, Trap):
+            self.failed.add(f"{interface} {name}")
+            raise
 
     def refusal(self, interface: str, function: str, *args: Any) -> str:
         """What a call is refused with: the name of the error code."""
@@ -264,3 +273,7 @@ class Guest:
         self._instance.close()
         self._runner.close()
         self._world.close()
+        if (log := os.environ.get(LOG)) is not None:
+            with Path(log).open("a") as file:
+                file.writelines(f"called {each}\n" for each in self.called)
+                file.writelines(f"failed {each}\n" for each in self.failed)

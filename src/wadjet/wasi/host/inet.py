@@ -104,7 +104,9 @@ class Endpoint(Handle):
         self._system.close()
 
     def __del__(self) -> None:
-        self._system.close()  # a guest may end without giving anything back
+        system = getattr(self, "_system", None)  # there is none if the machine had none to give
+        if system is not None:
+            system.close()  # a guest may end without giving anything back
 
     def stat(self) -> Stat:
         """Of a socket only the type is known."""

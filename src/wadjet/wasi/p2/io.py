@@ -137,6 +137,8 @@ class InputStream(ABC):
 
     #: what failures of this stream are marked with
     cause: object = None
+    #: whether it has failed: then it is over
+    _broken = False
 
     @abstractmethod
     def _take(self, limit: int) -> bytes | None:
@@ -155,16 +157,18 @@ class InputStream(ABC):
     def _read(self, limit: int) -> bytes | None:
         if limit == 0:
             return b""
+        if self._broken:
+            raise closed()
         try:
             data = self._take(min(limit, CHUNK))
         except BlockingIOError:
             return None
-        except HostError as error:
-            if error.code is Code.WOULD_BLOCK:
+        except (HostError, OSError) as error:
+            code = code_of(error)
+            if code is Code.WOULD_BLOCK:
                 return None
-            raise failed(error.code, self.cause) from None
-        except OSError as error:
-            raise failed(code_of(error), self.cause) from None
+            self._broken = True
+            raise failed(code, self.cause) from None
         if data == b"":
             raise closed()
         return data
@@ -212,6 +216,8 @@ class OutputStream(ABC):
     def __init__(self) -> None:
         #: what the guest may write without asking again
         self._permit = 0
+        #: whether it has failed: then it is over
+        self._broken = False
 
     def _room(self) -> int:
         """How many bytes would be taken now. 0 also as long as a flush is not over."""
@@ -284,6 +290,8 @@ class OutputStream(ABC):
         return When(self._is_ready, self._wait)
 
     def _is_ready(self) -> bool:
+        if self._broken:
+            return True
         try:
             return self._room() > 0
         except (HostError, OSError, ResultError):
@@ -315,11 +323,15 @@ class OutputStream(ABC):
         return self.splice(src, len) or self._blocking_splice(src, len)
 
     def _guarded(self, function: Callable[..., T], *args: Any) -> T:
-        """What the function returns; what it refuses, as a stream's error."""
+        """What the function returns; what it refuses, as a stream's error, after which the stream
+        is closed."""
+        if self._broken:
+            raise closed()
         try:
             return function(*args)
         except (HostError, OSError) as error:
             code = code_of(error)
+            self._broken = code is not Code.WOULD_BLOCK
             raise (closed() if code is Code.PIPE else failed(code, self.cause)) from None
 
     async def _blocking_splice(self, src: InputStream, limit: int) -> int:
