@@ -151,6 +151,27 @@ def test_cancelling_the_python_task_cancels_the_guests(guest: Any) -> None:
     run(main())
 
 
+def test_cancelling_may_be_repeated(guest: Any) -> None:
+    """As structured concurrency does it, until the task has ended."""
+    lost: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, about: lost.append(about))
+        task = asyncio.create_task(guest.nap(60_000))
+        await asyncio.sleep(0.01)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        del task
+        gc.collect()
+        await guest.nap(1)
+
+    run(main())
+    assert lost == []
+
+
 def test_a_guest_that_cannot_be_asked_is_left() -> None:
     async def log(text: str, level: int) -> None:
         await asyncio.sleep(60)

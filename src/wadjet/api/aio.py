@@ -178,10 +178,10 @@ class AsyncHost(Host):
         if not is_async:
             call.abandon()
             return
+        ended.add_done_callback(asyncio.Future.exception)  # it is seen even if nobody waits here
         call.cancel()
         self.pump()
         await asyncio.wait([ended])
-        ended.exception()  # it has been seen
 
     def reader(self, end: "StreamEnd") -> "StreamReader[Any]":
         """What Python gets of a stream."""
