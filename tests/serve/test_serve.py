@@ -345,6 +345,45 @@ def test_the_command(tmp_path: Path, workers: int) -> None:
         process.communicate()
 
 
+def test_processes_count_together_and_load_anew(tmp_path: Path) -> None:
+    file = tmp_path / "app.wasm"
+    file.write_bytes(binary())
+    words = ["serve", "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wadjet", *words, "--tier", "interpreter", str(file)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        text=True,
+    )
+
+    def get(address: str, path: str) -> bytes:
+        connection = HTTPConnection(address, timeout=30)
+        connection.request("GET", path)
+        body = connection.getresponse().read()
+        connection.close()
+        return body
+
+    try:
+        assert process.stderr is not None
+        address = process.stderr.readline().partition("http://")[2].strip()
+        admin = process.stderr.readline().partition("http://")[2].strip()
+        for _ in range(5):
+            assert get(address, "/") == b"hello"
+        process.send_signal(signal.SIGHUP)
+        for _ in range(5):
+            assert get(address, "/") == b"hello"
+        end = time.monotonic() + 30
+        while b"wadjet_requests_total 10\n" not in get(admin, "/metrics"):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_bodies_flow_without_piling_up() -> None:
     """A client that reads slowly holds the writer back."""
     most = 0

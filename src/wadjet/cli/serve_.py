@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wadjet.wasi.http.connection import AccessLog
     from wadjet.wasi.service import Service
     from wadjet.wasi.serving import Server
+    from wadjet.wasi.tally import Share
 
 #: How long a worker that ended by itself is waited for before another takes its place.
 _PAUSE: Final = 1.0
@@ -74,6 +75,7 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> int:
     from wadjet.wasi.serving import listen
+    from wadjet.wasi.tally import Tally
 
     make = _maker(args)
     tls = _tls(args)
@@ -85,9 +87,14 @@ def _run(args: Namespace) -> int:
         raise Failure(f"cannot listen: {error.strerror or error}") from None
     scheme = "http" if tls is None else "https"
     print(f"wadjet: serving {scheme}://{_shown(main)}", file=sys.stderr, flush=True)
-    if args.workers > 1:
-        return _Workers(args.workers, lambda: _serve(args, make, tls, main, admin)).run()
-    return _serve(args, make, tls, main, admin)
+    for each in admin:
+        print(f"wadjet: operators at http://{_shown(each)}", file=sys.stderr, flush=True)
+    if args.workers == 1:
+        return _serve(args, make, tls, main, admin)
+    tally = Tally(args.workers)
+    return _Workers(
+        args.workers, lambda place: _serve(args, make, tls, main, admin, tally.share(place))
+    ).run()
 
 
 def _maker(args: Namespace) -> "Callable[[], Service]":
@@ -135,12 +142,13 @@ def _serve(
     tls: "ssl.SSLContext | None",
     main: socket.socket,
     admin: list[socket.socket],
+    share: "Share | None" = None,
 ) -> int:
     """Serve in this process until a signal says to stop."""
     from wadjet.wasi.serving import Server, Serving
 
     log = None if args.access_log is None else _access_log(args.access_log)
-    options = Serving(tls, grace=args.grace, access_log=log)
+    options = Serving(tls, grace=args.grace, access_log=log, share=share)
 
     async def run() -> None:
         server = Server(make, options)
@@ -187,10 +195,12 @@ def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
 class _Workers:
     """Several processes that take connections from one socket. One that dies is replaced."""
 
-    def __init__(self, count: int, serve: Callable[[], int]) -> None:
+    def __init__(self, count: int, serve: Callable[[int], int]) -> None:
+        """`serve` is called in each process with its place among them."""
         self._count: Final = count
         self._serve: Final = serve
-        self._running: Final[set[int]] = set()
+        #: the places of those that run
+        self._running: Final[dict[int, int]] = {}
         self._stopping = False
 
     def run(self) -> int:
@@ -200,25 +210,29 @@ class _Workers:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, lambda number, _: self._pass_on(number))
-        for _ in range(self._count):
-            self._start()
+        for place in range(self._count):
+            self._start(place)
         while self._running:
             worker, status = os.wait()
-            self._running.discard(worker)
+            place = self._running.pop(worker)
             if not self._stopping:
                 print(f"wadjet: worker {worker} ended ({status})", file=sys.stderr, flush=True)
                 time.sleep(_PAUSE)
-                self._start()
+                self._start(place)
         return 0
 
-    def _start(self) -> None:
+    def _start(self, place: int) -> None:
         worker = os.fork()
         if worker:
-            self._running.add(worker)
+            self._running[worker] = place
+            if self._stopping:  # the signal came before there was this one to pass it on to
+                os.kill(worker, signal.SIGTERM)
             return
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         status = 1
         try:
-            status = self._serve()
+            status = self._serve(place)
         except Failure as failure:
             print(f"wadjet: error: {failure.message}", file=sys.stderr, flush=True)
         finally:

@@ -5,7 +5,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 from wadjet.api.aio import begin
@@ -19,6 +19,7 @@ from wadjet.wasi.http.errors import HttpError, internal, status_of
 from wadjet.wasi.http.message import Body, Request, Response
 from wadjet.wasi.patience import Patience
 from wadjet.wasi.pool import Pool, Worker
+from wadjet.wasi.tally import Counters
 from wadjet.wasi.world import Wasi
 
 _PROXY: Final = "wasi:http/incoming-handler@0.2.0"
@@ -43,18 +44,6 @@ class ServiceLimits:
     reuse: int = 1000
     concurrency: int = 1
     instances: int = 1000
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened so far."""
-
-    requests: int = 0
-    in_flight: int = 0
-    traps: int = 0
-    timeouts: int = 0
-    instances_made: int = 0
-    by_status: dict[int, int] = field(default_factory=dict)
 
 
 @final
@@ -86,7 +75,7 @@ class Service:
         self._report: Final = report
         is_proxy = matches(_PROXY, export)
         self.limits: Final = limits or ServiceLimits()
-        self.counters: Final = Counters()
+        self.counters = Counters()
         self._exchange: Final = _ProxyExchange if is_proxy else _ServiceExchange
         self.pool: Final = Pool(
             self._make,

@@ -11,19 +11,24 @@ from wadjet.wasi.http.message import Request, Response, whole_body
 from wadjet.wasi.http.server import connections
 from wadjet.wasi.http.connection import AccessLog, Connections, ServerOptions
 from wadjet.wasi.service import Service
+from wadjet.wasi.tally import Share
 
+#: Seconds between two times that a process tells the others what it has counted.
+_TELLING: Final = 1.0
 #: How many connections may wait to be taken.
 _BACKLOG: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How to serve. `grace` seconds are left to requests under way when the server stops."""
+    """How to serve. `grace` seconds are left to requests under way when the server stops. `share`
+    is where a server of several processes counts."""
 
     tls: ssl.SSLContext | None = None
     idle_timeout: float = 60.0
     grace: float = 10.0
     access_log: AccessLog | None = None
+    share: Share | None = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -50,6 +55,7 @@ class Server:
         self._servers: Final[list[asyncio.Server]] = []
         self._connections: Final[list[Connections]] = []
         self._retiring: Final[set[asyncio.Task[None]]] = set()
+        self._telling: asyncio.TimerHandle | None = None
 
     @property
     def service(self) -> Service:
@@ -72,6 +78,14 @@ class Server:
         self._connections.append(operators)
         for each in admin:
             self._servers.append(await loop.create_server(operators.make, sock=each))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let the other processes know what this one has counted, now and again."""
+        share = self._options.share
+        if share is not None:
+            share.put(self._service.counters)
+            self._telling = asyncio.get_running_loop().call_later(_TELLING, self._tell)
 
     async def _handle(self, request: Request) -> Response:
         return await self._service.handle(request)
@@ -86,22 +100,16 @@ class Server:
         return Response(404, plain, whole_body(b"ask for /healthz or /metrics\n"))
 
     def _metrics(self) -> str:
-        """The counters, as Prometheus reads them."""
-        counters = self._service.counters
-        lines = [
-            f"wadjet_requests_total {counters.requests}",
-            f"wadjet_requests_in_flight {counters.in_flight}",
-            f"wadjet_guest_failures_total {counters.traps}",
-            f"wadjet_timeouts_total {counters.timeouts}",
-            f"wadjet_instances_total {counters.instances_made}",
-        ]
-        for status, count in sorted(counters.by_status.items()):
-            lines.append(f'wadjet_responses_total{{status="{status}"}} {count}')
-        return "\n".join([*lines, ""])
+        share, counters = self._options.share, self._service.counters
+        if share is not None:
+            share.put(counters)
+            counters = share.tally.total()
+        return counters.metrics()
 
     def reload(self) -> None:
         """Make the service anew; the old one finishes what it began."""
         old, self._service = self._service, self._make()
+        self._service.counters = old.counters
         task = asyncio.ensure_future(self._retire(old))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -118,3 +126,7 @@ class Server:
         await asyncio.gather(*(each.drain(grace) for each in self._connections))
         await asyncio.gather(*self._retiring)
         await self._service.close()
+        if self._options.share is not None:
+            self._options.share.put(self._service.counters)
+        if self._telling is not None:
+            self._telling.cancel()
