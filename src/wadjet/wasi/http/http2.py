@@ -68,7 +68,8 @@ class Http2(Connection):
     def _leave(self) -> None:
         """Nothing more is begun here."""
         self._retired = True
-        if not self._tasks:
+        if not self._tasks and not self.lost:
+            self._wire.flush()
             self.transport.close()
 
     def abort(self) -> list["asyncio.Task[None]"]:
@@ -98,8 +99,8 @@ class Http2(Connection):
 
     def _done(self, number: int, task: "asyncio.Task[None]") -> None:
         del self._tasks[number]
-        if self._retired and not self._tasks and not self.lost:
-            self.transport.close()
+        if self._retired:
+            self._leave()
 
     def on_end(self, stream: Stream) -> None:
         """A stream is over. If it was cut off, nobody waits for the response."""

@@ -126,6 +126,8 @@ class Wire:
         self.blocked = 0
         self._change: asyncio.Future[None] | None = None
         self._is_over = False
+        self._is_flushing = False
+        self._loop: Final = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Send what a connection begins with."""
@@ -136,9 +138,16 @@ class Wire:
 
     def flush(self) -> None:
         """Send what there is to be sent."""
-        data = self.h2.data_to_send()
+        self._is_flushing = False
+        data = b"" if self._is_over else self.h2.data_to_send()
         if data:
             self._owner.write(data)
+
+    def flush_soon(self) -> None:
+        """Send it together with what others have to send in this turn of the loop."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self.flush)
 
     # -- What comes -------------------------------------------------------------------------------
 
@@ -293,7 +302,7 @@ class Wire:
     async def change(self) -> None:
         """Wait until it may be possible to send."""
         if self._change is None:
-            self._change = asyncio.get_running_loop().create_future()
+            self._change = self._loop.create_future()
         self.blocked += 1
         try:
             await asyncio.shield(self._change)
@@ -405,7 +414,7 @@ class Stream:
         self._sent(True)
 
     def _sent(self, end: bool) -> None:
-        self._wire.flush()
+        self._wire.flush_soon()
         self.sent = self.sent or end
         self._settle()
 
