@@ -245,6 +245,23 @@ def test_what_precedes_a_response() -> None:
     run(main)
 
 
+def test_nothing_precedes_a_response_that_has_begun() -> None:
+    async def main() -> None:
+        async with serving(echo) as (port, _), Peer.to(port) as peer:
+            more = [("expect", "100-continue")]
+            number = peer.request(method="POST", end=False, more=more)
+            head = await peer.until(h2.events.ResponseReceived)
+            assert (b":status", b"200") in head.headers
+            peer.wire.send_data(number, b"unasked", end_stream=True)
+            peer.flush()
+            await peer.until(h2.events.StreamEnded, number)
+            assert peer.data(number) == b"unasked"
+            early = h2.events.InformationalResponseReceived
+            assert not any(isinstance(event, early) for event in peer.events)
+
+    run(main)
+
+
 def test_a_response_that_fails_on_the_way_is_cut_off() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"some"

@@ -177,8 +177,7 @@ class _Incoming:
         return self._stream.inflow.trailers
 
     def _inform(self, status: int, headers: Entries) -> None:
-        if not self._stream.sent and self._stream.failure is None:
-            self._stream.send_head([(b":status", b"%d" % status), *block(headers)])
+        self._stream.inform([(b":status", b"%d" % status), *block(headers)])
 
 
 def _joined(headers: Entries) -> Entries:

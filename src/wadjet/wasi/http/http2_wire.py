@@ -322,13 +322,15 @@ class Wire:
 class Stream:
     """One stream: what one request and its response have to themselves."""
 
-    __slots__ = ("_trailers", "_wire", "code", "failure", "inflow", "number", "sent")
+    __slots__ = ("_begun", "_trailers", "_wire", "code", "failure", "inflow", "number", "sent")
 
     def __init__(self, wire: Wire, number: int) -> None:
         self._wire: Final = wire
         self.number: Final = number
         self.inflow: Final = Inflow(self._taken)
         self._trailers: Entries | None = None
+        #: the head of the message was sent
+        self._begun = False
         #: nothing more will be sent
         self.sent = False
         #: why nothing more can be sent
@@ -364,12 +366,16 @@ class Stream:
 
     # -- What goes --------------------------------------------------------------------------------
 
-    def send_head(self, fields: Block, *, end: bool = False) -> None:
-        """Send the head of a message, perhaps without a body, or what precedes one.
+    def inform(self, fields: Block) -> None:
+        """Send what precedes a response, unless that has begun."""
+        if not self._begun and self.failure is None:
+            self._send_fields(fields, False)
+            self._sent(False)
 
-        Raises HttpError.
-        """
+    def send_head(self, fields: Block, *, end: bool = False) -> None:
+        """Send the head of a message, perhaps without a body. Raises HttpError."""
         self._check()
+        self._begun = True
         self._send_fields(fields, end)
         self._sent(end)
 
@@ -386,6 +392,7 @@ class Stream:
         self._check()
         if not 0 < len(data) <= self._wire.window(self.number):
             return False
+        self._begun = True
         self._send_fields(fields, False)
         self._wire.h2.send_data(self.number, data, end_stream=True)
         self._sent(True)
