@@ -85,3 +85,65 @@ def test_a_function_with_two_entries_shows_it_too(capfd: pytest.CaptureFixture[s
         backtraces.append([frame.name for frame in caught.value.backtrace])
     assert backtraces == [["leaf", "run"]] * 2
     assert capfd.readouterr().err == "", "LLVM minds what it is told"
+
+
+INDIRECT = """
+(module $guest
+  (type $t (func (param i32) (result i32)))
+  (type $pair (func (param i32) (result i32 i32)))
+  (type $many (func (param i32) (result i32 i32 i32)))
+  (import "" "host" (func $host (type $t)))
+  (memory 1)
+  (table $table 8 funcref)
+  (elem (table $table) (i32.const 0) func $leaf $double $host $pair $many)
+  (func $leaf (type $t) (i32.load (local.get 0)))
+  (func $double (type $t) (i32.mul (i32.const 2) (call $leaf (local.get 0))))
+  (func $pair (type $pair) (local.get 0) (i32.const 7))
+  (func $many (type $many) (local.get 0) (i32.const 1) (i32.const 2))
+  (func (export "set") (param i32 i32)
+    (table.set $table (local.get 0) (table.get $table (local.get 1))))
+  (func (export "run") (param $which i32) (param $at i32) (result i32) (local $sum i32)
+    (i32.store (i32.const 16) (i32.const 5))
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum)
+        (call_indirect $table (type $t) (local.get $at) (local.get $which))))
+      (br_if $again (i32.lt_u (local.get $sum) (i32.const 20))))
+    (local.get $sum))
+  (func (export "two") (param $which i32) (result i32)
+    (loop $again (result i32)
+      (call_indirect $table (type $pair) (i32.const 3) (local.get $which))
+      (br_if $again (i32.ne (i32.const 7)))))
+  (func (export "three") (param $which i32) (result i32)
+    (loop $again (result i32)
+      (call_indirect $table (type $many) (i32.const 3) (local.get $which))
+      (i32.add) (i32.add))))"""
+
+
+@pytest.mark.parametrize("moved", [None, (0, 1), (1, 3), (5, 0), (0, 2), (0, 6)], ids=str)
+def test_indirect_calls_reach_what_the_table_has(moved: tuple[int, int] | None) -> None:
+    outcomes: list[list[object]] = []
+    for room in (interpreted, compiled):
+        instance = room.make(INDIRECT, lambda n: n + 1)
+        if moved is not None:
+            interpreted.call(instance, "set", *moved)
+        found: list[object] = []
+        for name, *args in [
+            *(("run", which, at) for which in range(9) for at in (16, 0x10000)),
+            *((name, which) for name in ("two", "three") for which in range(9)),
+        ]:
+            try:
+                found.append(interpreted.call(instance, str(name), *args))
+            except Trap as trap:
+                found.append(
+                    (trap.message.rstrip(" 0123456789"), [frame.name for frame in trap.backtrace])
+                )
+        outcomes.append(found)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_what_tables_have_is_inlined_if_it_is_little() -> None:
+    valid = validate(parse(INDIRECT))
+    leaf, double, pair, many, run = 1, 2, 3, 4, 6
+    assert sorted(plan(valid, run)) == [(leaf,), (double,), (double, leaf)]
+    assert plan(valid, run + 1) == [(pair,)]
+    assert plan(valid, run + 2) == [(many,)]

@@ -33,12 +33,22 @@ class ValidModule:
     first.
     """
 
-    __slots__ = ("_context", "_kept", "_room", "features", "func_types", "module", "types")
+    __slots__ = (
+        "_context",
+        "_kept",
+        "_referred",
+        "_room",
+        "features",
+        "func_types",
+        "module",
+        "types",
+    )
 
     def __init__(self, context: Context) -> None:
         assert context.checked, "only validate makes a ValidModule"
         self._context: Final = context
         self._kept: Final[dict[int, tuple[Facts, int]]] = {}
+        self._referred: dict[DefType, list[int]] | None = None
         self._room = _KEPT
         self.module: Final[Module] = context.module
         self.features: Final[Features] = context.features
@@ -64,6 +74,18 @@ class ValidModule:
             self._room -= size
             self._kept[index] = facts, size
         return facts
+
+    def referred(self, type_: DefType) -> Sequence[int]:
+        """The functions that the module defines with just this type and has in element segments:
+        what its indirect calls are likely to reach."""
+        found = self._referred
+        if found is None:
+            found = self._referred = {}
+            first = len(self.func_types) - len(self.module.funcs)
+            items = (i for e in self.module.elems for i in e.items if isinstance(i, int))
+            for index in dict.fromkeys(i for i in items if i >= first):
+                found.setdefault(self.func_types[index], []).append(index)
+        return found.get(type_, ())
 
     def operands(self, index: int, wanted: Iterable[int]) -> "dict[int, Operands]":
         """The types of all operands before and after each instruction with one of these ops."""

@@ -1,10 +1,11 @@
 """Calls (spec 4.6.10): direct, imported, indirect, through references."""
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 from wadjet.core.opcodes import Op
 from wadjet.core.types import I32, FuncType
-from wadjet.engine.contract.layout import CELL, VM_FUNC, VM_TABLE, WORD
+from wadjet.engine.contract.layout import CELL, VM_CONTEXT, VM_FUNC, VM_TABLE, WORD
 from wadjet.engine.contract.libcalls import IS_SUBTYPE
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.exceptions import after_call
@@ -15,28 +16,34 @@ from wadjet.engine.emit.memory import widen
 from wadjet.engine.emit.tails import arguments, send
 
 
-def _call_text(e: FunctionEmitter, callee: str, context: str, type_: FuncType, out: str) -> str:
-    """`call …` with operands from the stack; results that go to memory go to `out`."""
-    args = e.pops(len(type_.params))
+def _enter(
+    e: FunctionEmitter, callee: str, context: str, type_: FuncType, args: Sequence[str], out: str
+) -> str:
+    """Call machine code. What it returns, if anything; results that go to memory go to `out`."""
+    e.calls = True
     typed = [f"{llvm_type(t)} {a}" for t, a in zip(type_.params, args, strict=True)]
-    first = [f"ptr {context}"]
-    if in_memory(type_.results):
-        first.append(f"ptr {out}")
-    result = result_type(type_.results)
-    return f"call {result} {callee}({', '.join([*first, *typed])})"
+    first = [f"ptr {context}", f"ptr {out}"] if out else [f"ptr {context}"]
+    # notail: an endless recursion must exhaust the stack, not become an endless loop
+    call = f"notail call {result_type(type_.results)} {callee}({', '.join([*first, *typed])})"
+    if type_.results and not out:
+        return e.let(call)
+    e.emit(call)
+    return ""
+
+
+def _out(e: FunctionEmitter, type_: FuncType) -> str:
+    """Where the results go, if they go to memory."""
+    return e.result_cells(len(type_.results)) if in_memory(type_.results) else ""
 
 
 def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
     """Call machine code with operands from the stack; push its results."""
-    e.calls = True
-    # notail: an endless recursion must exhaust the stack, not become an endless loop
-    out = e.result_cells(len(type_.results)) if in_memory(type_.results) else ""
-    call = f"notail {_call_text(e, callee, context, type_, out)}"
-    value = ""
-    if type_.results and not out:
-        value = e.let(call)
-    else:
-        e.emit(call)
+    args, out = e.pops(len(type_.params)), _out(e, type_)
+    _results(e, type_, _enter(e, callee, context, type_, args, out), out)
+
+
+def _results(e: FunctionEmitter, type_: FuncType, value: str, out: str) -> None:
+    """Push what a call left; leave the function if it is an exception."""
     after_call(e)
     if out:
         for k, t in enumerate(type_.results):
@@ -45,9 +52,9 @@ def _invoke(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> N
     elif len(type_.results) == 1:
         e.push(value)
     else:
-        aggregate, result = value, result_type(type_.results)
+        result = result_type(type_.results)
         for k in range(len(type_.results)):
-            e.push(e.let(f"extractvalue {result} {aggregate}, {k}"))
+            e.push(e.let(f"extractvalue {result} {value}, {k}"))
 
 
 def _tail(e: FunctionEmitter, callee: str, context: str, type_: FuncType) -> None:
@@ -92,6 +99,18 @@ def target(e: FunctionEmitter, index: int, tail: bool = False) -> tuple[str, str
     return e.let(f"load ptr, ptr {slot}, align 8, !tbaa !4"), "%ctx"
 
 
+def func_word(e: FunctionEmitter, index: int) -> str:
+    """The reference to a function of this module, by index."""
+    layout = e.unit.layout
+    if index < layout.func_imports:
+        func = e.fixed("ptr", "%ctx", layout("imports", index))
+    else:
+        funcs = e.fixed("ptr", "%ctx", VM_CONTEXT["funcs"])
+        offset = VM_FUNC.size * (index - layout.func_imports)
+        func = e.let(f"getelementptr i8, ptr {funcs}, i64 {offset}")
+    return e.let(f"ptrtoint ptr {func} to i64")
+
+
 def table_element(e: FunctionEmitter, table: int, index: str, trap: int) -> str:
     """The machine address of an element, its index (of the table's address type) checked."""
     wide = widen(e, index, e.unit.tables[table].limits.addr is I32)
@@ -104,8 +123,17 @@ def table_element(e: FunctionEmitter, table: int, index: str, trap: int) -> str:
 
 def checked_entry(e: FunctionEmitter, type_index: int, table: int) -> str:
     """The VMFunc that an indirect call reaches: in bounds, not null, of the right type."""
+    return _checked(e, _element(e, table), type_index)
+
+
+def _element(e: FunctionEmitter, table: int) -> str:
+    """The word in a table at the index on the stack, which must be in bounds."""
     slot = table_element(e, table, e.pop(), TrapCode.UNDEFINED_ELEMENT)
-    raw = e.let(f"load i64, ptr {slot}, align 8, !tbaa !4")
+    return e.let(f"load i64, ptr {slot}, align 8, !tbaa !4")
+
+
+def _checked(e: FunctionEmitter, raw: str, type_index: int) -> str:
+    """The VMFunc that a word refers to: not null, of the right type."""
     e.unless(e.let(f"icmp ne i64 {raw}, 0"), TrapCode.UNINITIALIZED_ELEMENT)
     func = e.let(f"inttoptr i64 {raw} to ptr")
     actual = e.fixed("i64", func, VM_FUNC["type"])
@@ -149,7 +177,39 @@ def _referenced(e: FunctionEmitter) -> str:
 
 def _call_indirect(e: FunctionEmitter, imm: object, i: int) -> None:
     type_index, table = cast(tuple[int, int], imm)
-    _invoke(e, *_func_of(e, checked_entry(e, type_index, table), type_index))
+    copies = e.unit.copies
+    likely = e.unit.valid.referred(e.unit.valid.types[type_index]) if copies else ()
+    known = [index for index in likely if (*e.chain, index) in copies]
+    if known:
+        _call_one_of(e, known, _element(e, table), type_index)
+    else:
+        _invoke(e, *_func_of(e, checked_entry(e, type_index, table), type_index))
+
+
+def _call_one_of(e: FunctionEmitter, known: Sequence[int], raw: str, type_index: int) -> None:
+    """An indirect call that may reach functions whose copies are here."""
+    type_ = func_type(e.unit.valid, known[0])
+    args, out, after = e.pops(len(type_.params)), _out(e, type_), e.label("called")
+    ways = []
+
+    def way(callee: str, context: str) -> None:
+        value = _enter(e, callee, context, type_, args, out)
+        ways.append(f"[ {value}, %{e.block} ]")
+        e.goto(after)
+
+    for index in known:
+        here, other = e.label("known"), e.label("other")
+        same = e.let(f"icmp eq i64 {raw}, {func_word(e, index)}")
+        e.emit(f"br i1 {same}, label %{here}, label %{other}")
+        e.start(here)
+        way(e.unit.copies[(*e.chain, index)], "%ctx")
+        e.start(other)
+    code, context, _ = _func_of(e, _checked(e, raw, type_index), type_index)
+    way(code, context)
+    e.start(after)
+    returned = result_type(type_.results)
+    value = "" if returned == "void" else e.let(f"phi {returned} {', '.join(ways)}")
+    _results(e, type_, value, out)
 
 
 def _call_ref(e: FunctionEmitter, imm: object, i: int) -> None:

@@ -26,9 +26,12 @@ _LARGE: Final = 220
 #: Instructions of all copies in a function, and how deep they may be in each other.
 _ALL: Final = 400
 _DEPTH: Final = 3
+#: Functions that an indirect call may reach, for it to be worth asking which it is.
+_CANDIDATES: Final = 3
 #: What has more bytes than this for each instruction is not looked at.
 _BYTES: Final = 4
 _NEVER: Final = TAIL_CALLS | {Op.LOOP}
+_CALLS: Final = {Op.CALL, Op.CALL_INDIRECT}
 
 
 class _Site(NamedTuple):
@@ -60,21 +63,30 @@ def plan(valid: ValidModule, index: int) -> list[Chain]:
 
 
 def _sites(valid: ValidModule, index: int, hot: bool) -> list[_Site]:
-    """The direct calls in a function, of functions of the module."""
+    """The calls in a function, of functions of the module; those through tables count for all that
+    they are likely to reach, if these are few."""
     first = len(valid.func_types) - len(valid.module.funcs)
     body, facts = valid.module.codes[index - first].body, valid.facts(index - first)
     counts: Counter[int] = Counter()
     many: set[int] = set()
     loops = [(start, facts.ends[start]) for start in facts.assigned if start in facts.ends]
-    if Op.CALL in body.ops:
+    if not _CALLS.isdisjoint(body.ops):
         for i, op in enumerate(body.ops):
-            if op == Op.CALL:
-                callee = cast(int, body.imms[i])
-                counts[callee] += 1
+            if op in _CALLS:
+                callees = _callees(valid, op, body.imms[i])
+                counts.update(callees)
                 if any(start < i < end for start, end in loops):
-                    many.add(callee)
+                    many.update(callees)
     hot = hot or index in counts
     return [_Site(f, n, hot or f in many) for f, n in counts.items() if f >= first]
+
+
+def _callees(valid: ValidModule, op: int, imm: object) -> Sequence[int]:
+    """What a call may reach."""
+    if op == Op.CALL:
+        return (cast(int, imm),)
+    found = valid.referred(valid.types[cast(tuple[int, int], imm)[0]])
+    return found if len(found) <= _CANDIDATES else ()
 
 
 def _size(valid: ValidModule, index: int, most: int) -> int:

@@ -4,12 +4,12 @@ from typing import Final, cast
 
 from wadjet.core.opcodes import Op
 from wadjet.core.types import I32
-from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, VM_TABLE
+from wadjet.engine.contract.layout import VM_TABLE
 from wadjet.engine.contract.libcalls import (
     ELEM_DROP, TABLE_COPY, TABLE_FILL, TABLE_GROW, TABLE_INIT,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.calls import table_element
+from wadjet.engine.emit.calls import func_word, table_element
 from wadjet.engine.emit.control import branch_if
 from wadjet.engine.emit.function import Emit, FunctionEmitter
 from wadjet.engine.emit.libcalls import libcall
@@ -99,15 +99,7 @@ def _br_on_non_null(e: FunctionEmitter, imm: object, i: int) -> None:
 
 
 def _func(e: FunctionEmitter, imm: object, i: int) -> None:
-    index = cast(int, imm)
-    layout = e.unit.layout
-    if index < layout.func_imports:
-        func = e.fixed("ptr", "%ctx", layout("imports", index))
-    else:
-        funcs = e.fixed("ptr", "%ctx", VM_CONTEXT["funcs"])
-        offset = VM_FUNC.size * (index - layout.func_imports)
-        func = e.let(f"getelementptr i8, ptr {funcs}, i64 {offset}")
-    e.push(e.let(f"ptrtoint ptr {func} to i64"))
+    e.push(func_word(e, cast(int, imm)))
 
 
 TABLES: Final[dict[int, Emit]] = {
