@@ -150,6 +150,14 @@ def test_error_contexts_go_both_ways(tier: str) -> None:
         instance.twice(error)
 
 
+def test_long_messages_are_cut_and_hoarders_get_none() -> None:
+    fail = make(f"(component {ERRORS})", "error-context").fail
+    assert len(fail(60_000).debug_message) == 4096
+    kept = [fail(5).debug_message for _ in range(10_010)]
+    assert kept[0] == "no lu"
+    assert kept[-1] == ""
+
+
 @TIERS
 def test_error_contexts_pass_between_components(tier: str) -> None:
     source = f"""(component

@@ -8,7 +8,7 @@ import pytest
 
 from tests.canon.generated import ENCODINGS, Guest, World, some_type
 from tests.canon.test_roundtrip import core
-from wadjet.base.errors import Exhaustion, Timeout, Trap
+from wadjet.base.errors import Exhaustion, Invalid, Malformed, Timeout, Trap
 from wadjet.canon import context
 from wadjet.canon.context import FUEL
 from wadjet.canon.passages import lifter, lowerer
@@ -161,21 +161,98 @@ def test_instances_by_the_million_meet_a_limit() -> None:
 
 
 HOARDER = """(component
+  (core module $libc (memory (export "mem") 1) (table (export "table") 1 funcref))
+  (core instance $libc (instantiate $libc))
+  (type $mine (resource (rep i32)))
+  (type $bytes (stream u8))
+  (core func $new (canon {builtin}))
   (core module $m
-    (import "" "new" (func $new (result i32)))
-    (func (export "run") (loop (drop (call $new)) (br 0))))
-  (core func $new (canon waitable-set.new))
+    (import "" "new" (func $new (param {params}) (result {result})))
+    (func (export "run") (loop (drop (call $new {args})) (br 0))))
   (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
   (func (export "run") (canon lift (core func $i "run"))))"""
 
 
-def test_handles_by_the_million_meet_a_limit() -> None:
-    component = validate(text.parse(HOARDER, ALL), ALL)
+@pytest.mark.parametrize(
+    ("builtin", "args", "result"),
+    [
+        ("waitable-set.new", [], "i32"),
+        ("resource.new $mine", [7], "i32"),
+        ("stream.new $bytes", [], "i64"),
+        ('error-context.new (memory (core memory $libc "mem"))', [0, 100], "i32"),
+    ],
+)
+def test_handles_by_the_million_meet_a_limit(
+    builtin: str, args: list[int], result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if args or result == "i64":
+        monkeypatch.setattr("wadjet.canon.table.MAX_LENGTH", 50_000)
+    source = HOARDER.format(
+        builtin=builtin,
+        params=" ".join("i32" for _ in args),
+        result=result,
+        args=" ".join(f"(i32.const {arg})" for arg in args),
+    )
+    component = validate(text.parse(source, ALL), ALL)
     instance = instantiate(component, {}, tier="auto")
     with pytest.raises(Trap, match="too many handles"):
         instance.exports["run"]()
     with pytest.raises(Trap, match="cannot enter"):
         instance.exports["run"]()
+
+
+TWICE = " ".join(f"(type $t{i} (tuple $t{i - 1} $t{i - 1}))" for i in range(1, 60))
+IN_ITSELF = "(component $c (alias outer $c 0 (component $x)) (instance (instantiate $x)))"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (f"(component (type {'(tuple ' * 20_000}u8{')' * 20_000}))", "nesting too deep"),
+        (f"(component (type $t0 (tuple u8 u8)) {TWICE})", "effective type size exceeds"),
+        (f"{'(component ' * 5_000}{')' * 5_000}", "nesting too deep"),
+        ("(component (type (list (list u8 65535) 65535)))", "exceeds maximum byte size"),
+        (IN_ITSELF, "unknown component"),
+        (f"(component {IN_ITSELF})", "unknown component"),
+    ],
+)
+def test_types_and_components_out_of_proportion_are_rejected(source: str, words: str) -> None:
+    with pytest.raises((Malformed, Invalid), match=words):
+        validate(text.parse(source, ALL), ALL)
+
+
+HUGE = """(component
+  (core module $m (memory (export "mem") 1)
+    (func (export "f") (result i32)
+      (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const -1))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "f") (result {})
+    (canon lift (core func $i "f") (memory (core memory $i "mem")))))"""
+
+
+@pytest.mark.parametrize(
+    "t", ["string", "(list u8)", "(list bool)", "(list (list string))", "(map u8 u64)"]
+)
+def test_lists_that_are_huge_trap(t: str) -> None:
+    component = validate(text.parse(HUGE.format(t), ALL), ALL)
+    with pytest.raises(Trap, match="out of bounds of memory"):
+        instantiate(component, {}, tier="auto").exports["f"]()
+
+
+CALLER = """(component
+  (import "g" (func $g))
+  (core func $g (canon lower (func $g)))
+  (core module $m (import "" "g" (func $g)) (func (export "f") (call $g)))
+  (core instance $i (instantiate $m (with "" (instance (export "g" (func $g))))))
+  (func (export "f") (canon lift (core func $i "f"))))"""
+
+
+def test_instances_do_not_come_back_to_themselves() -> None:
+    component = validate(text.parse(CALLER, ALL), ALL)
+    instance = instantiate(component, {"g": lambda: instance.exports["f"]()}, tier="auto")
+    with pytest.raises(Trap, match="cannot enter"):
+        instance.exports["f"]()
 
 
 SPIN = """(component

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wadjet.canon import copies, threads
-from wadjet.canon.context import Context
+from wadjet.canon.context import FUEL, Context
 from wadjet.canon.functions import waitable_set
 from wadjet.canon.instance import ComponentInstance
 from wadjet.canon.resources import ResourceHandle
@@ -313,13 +313,21 @@ def _subtask_drop(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
 
 # --- error contexts -------------------------------------------------------------------------------
 
+#: Characters of a debug message that are kept, which may be any number; and the handles of an
+#: instance with which it gets none any more.
+_MESSAGE: Final = 4096
+_HOARD: Final = 10_000
+
 
 def _error_context_new(inst: ComponentInstance, step: Canonical, pick: Pick) -> Core:
     cx, load = _context(inst, step, pick), LOADS[step.options.encoding]
 
     def new(p: int, length: int) -> int:
         inst.check_leave()
-        return inst.handles.add(ErrorContext(load(cx, p & cx.mask, length & cx.mask)))
+        cx.fuel = FUEL
+        message = load(cx, p & cx.mask, length & cx.mask)
+        kept = _MESSAGE if len(inst.handles) < _HOARD else 0
+        return inst.handles.add(ErrorContext(message[:kept]))
 
     return new
 

@@ -21,6 +21,10 @@ class Table(Generic[_T]):
         self._entries: Final[list[_T | None]] = [None]
         self._free: Final[list[int]] = []
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._entries) - 1 - len(self._free)
+
     def get(self, index: int) -> _T:
         """What is at an index."""
         found = self._entries[index] if 0 <= index < len(self._entries) else None
