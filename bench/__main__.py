@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from bench import components, measure, report
+from bench import compiling, components, measure, report, starting
 from bench.engines import ENGINES, present
 from bench.measure import Plan, Row
 from bench.workloads import programs
 
 PAIRS = (("wadjet", "wasmtime"), ("wadjet", "node"), ("wadjet", "native"), ("wasmtime", "native"))
+PARTS = ("steady", "calls", "components", "start", "cold", "instances", "scaling", "compiling")
 
 
 def main() -> int:
@@ -27,12 +28,24 @@ def main() -> int:
         tables["Components"] = components.measure(options.rounds, _say)
     if "start" in options.part:
         tables["Whole processes"] = measure.startup(options.rounds, _say)
+    if "cold" in options.part:
+        how = options.program, options.large, options.rounds, "auto"
+        tables |= starting.measure(*how, _say)
+    if "instances" in options.part and "wasmtime" in engines:
+        from bench import instances
+
+        tables["Instances"] = instances.measure(options.rounds)
+    if "scaling" in options.part:
+        tables["By the size of a module"] = compiling.scaling(options.rounds)
+    if "compiling" in options.part:
+        tables["By instruction"] = compiling.instructions(options.rounds)
     if options.json:
         print(report.as_json(tables, versions))
     else:
         print("; ".join(f"{name} {version}" for name, version in versions.items()))
         for title, rows in tables.items():
-            print(f"\n{report.table(title, rows, ['python', *engines], PAIRS)}")
+            columns = ["python", *engines, starting.CACHED, starting.HELPERS]
+            print(f"\n{report.table(title, rows, columns, PAIRS)}")
     rows = [row for found in tables.values() for row in found]
     for row in rows:
         for engine, what in row.problems.items():
@@ -42,9 +55,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("program", nargs="*", help="steady-state programs; all if none is named")
-    parts = ("steady", "calls", "components", "start")
-    parser.add_argument("--part", action="append", choices=parts, help="only this table")
+    parser.add_argument(
+        "program", nargs="*", help="programs of the steady state and of cold starts (default: all)"
+    )
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part")
+    parser.add_argument(
+        "--large", action="store_true", help="cold starts of the programs of bench.programs too"
+    )
     names = [engine.name for engine in ENGINES]
     parser.add_argument("--engine", action="append", default=[], choices=names)
     parser.add_argument("--rounds", type=int, default=5, help="measured runs of each (default 5)")
@@ -53,7 +70,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tier", choices=tiers, default=tiers[0], help="of wadjet, steady state")
     parser.add_argument("--json", action="store_true", help="everything measured, as JSON")
     options = parser.parse_args()
-    options.part = options.part or list(parts)
+    options.part = options.part or list(PARTS)
     return options
 
 
