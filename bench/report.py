@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from bench.measure import Row
 
+#: How the titles of tables begin whose rows are alike, so that a mean of ratios says something.
+_ALIKE = ("Steady", "Cold", "Warm")
+
 
 def geometric_mean(values: Sequence[float]) -> float:
     """The mean of ratios."""
@@ -36,7 +39,7 @@ def table(
             f"{found[row.name]:.2f}" if row.name in found else "" for found in columns.values()
         ]
         lines.append(_line([row.name, *cells]))
-    if columns and title == "Steady state":
+    if columns and title.startswith(_ALIKE):
         means = [f"**{geometric_mean(list(found.values())):.2f}**" for found in columns.values()]
         lines.append(_line(["geometric mean", *[""] * len(shown), *means]))
         worst = [f"{max(found.values()):.2f}" for found in columns.values()]

@@ -1,16 +1,13 @@
 """From the file to the first result: whole processes, cold and warm, and what they take of memory.
 
-    python -m bench.starting [NAME…] [--part starts|instances|scaling] [--rounds N] [--large]
-
-*Cold* is with an empty cache, *warm* with what the first run left there. Beside wadjet runs
-wasmtime from Python: compiling (its column of both tables) and with its own cache. Times are wall
-clock from the start of the process to its first byte of output and to its end; memory is the most
-that was resident. `--large` adds the programs of `bench.programs`.
+*Cold* is with an empty cache, *warm* with what the cold start left there. Beside wadjet runs
+wasmtime from Python: compiling (its column of every table) and with its own cache. Times are wall
+clock from the start of the process to its first byte of output and to its end. Memory is the most
+that was resident: of the process itself, and in a column apart of those that it started, together.
 """
 
-import argparse
 import json
-import os
+import lzma
 import shutil
 import statistics
 import subprocess
@@ -18,27 +15,77 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engines import environment
+from bench.measure import Progress, Row
 from bench.programs import PROGRAMS, Job
 from bench.workloads import folder, programs
 
 #: Small programs that are measured anyway.
 _CHOSEN = ("lua", "sqlite", "own_sha256")
+#: Seconds between two looks at how much memory is resident.
+_PERIOD = 0.003
+#: Columns beside those of the engines.
+CACHED = "wasmtime, cached"
+HELPERS = "its helpers"
+FIRST, ALL, MEMORY = "first output", "in all", "memory"
+TITLES = tuple(f"{way}, {what}" for what in (FIRST, ALL, MEMORY) for way in ("Cold", "Warm"))
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one process took: seconds to the first output and in all, processor seconds, bytes."""
+    """What one process took: seconds to the first output and in all; bytes, of those that it
+    started as well."""
 
     first: float
     wall: float
-    cpu: float
     memory: int
+    helpers: int
+
+
+class _Watch(threading.Thread):
+    """Looks how much memory a process takes, and those that it started. What the system says when
+    it has ended will not do: that counts the process it was forked from."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._over = threading.Event()
+        #: process → bytes, the most so far
+        self.most: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._over.wait(_PERIOD):
+            with suppress(OSError):
+                for pid in (self._pid, *_children(self._pid)):
+                    self.most[pid] = max(self.most.get(pid, 0), _resident(pid))
+
+    def stop(self) -> tuple[int, int]:
+        """Bytes of the process, and of the others together."""
+        self._over.set()
+        self.join()
+        own = self.most.pop(self._pid, 0)
+        return own, sum(self.most.values())
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
+def _resident(pid: int) -> int:
+    """The most that was resident, in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    return 0
 
 
 def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
@@ -48,20 +95,22 @@ def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
         given.seek(0)
         begun = time.perf_counter()
         child = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=env)
+        watch = _Watch(child.pid)
+        watch.start()
         assert child.stdout is not None
         child.stdout.read(1)
         first = time.perf_counter() - begun
         while child.stdout.read(1 << 16):
             pass
-        _, status, used = os.wait4(child.pid, 0)
+        child.wait()
         wall = time.perf_counter() - begun
+        own, others = watch.stop()
         child.stdout.close()
-        child.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
     if child.returncode:
         raise RuntimeError(f"exit status {child.returncode}: {lines[-1]}")
-    return Taken(first, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Taken(first, wall, own, others)
 
 
 def commands(job: Job, tier: str) -> dict[str, list[str]]:
@@ -74,7 +123,7 @@ def commands(job: Job, tier: str) -> dict[str, list[str]]:
     task = {"wasm": str(job.wasm), "args": job.args}
     dirs = {guest: str(here) for guest, here in job.dirs.items()}
     found = {"wadjet": [*ours, str(job.wasm), *job.args[1:]]}
-    for name, cached in (("wasmtime", False), ("wasmtime cached", True)):
+    for name, cached in (("wasmtime", False), (CACHED, True)):
         text = json.dumps(task | {"dirs": dirs, "cached": cached})
         found[name] = [sys.executable, "-m", "bench.plain", text]
     return found
@@ -99,15 +148,14 @@ def jobs(chosen: list[str], large: bool) -> Iterator[list[Job]]:
 
 
 def _go_mix(work: Path) -> Job:
-    import lzma
-
     target = work / "go_mix.wasm"
     target.write_bytes(lzma.decompress((folder() / "lang" / "go_mix.wasm.xz").read_bytes()))
     return Job("go_mix", target, ("go_mix",), lambda _: None)
 
 
-def starts(job: Job, rounds: int, tier: str) -> dict[str, list[Taken]]:
-    """Every way to start a job: rounds interleave, and each cold start of ours has its warm one."""
+def starts(job: Job, rounds: int, tier: str, problems: dict[str, str]) -> dict[str, list[Taken]]:
+    """Every way to start a job: rounds interleave, and each cold start of ours has its warm one.
+    Of what fails, `problems` has why."""
     found: dict[str, list[Taken]] = {}
     ways = commands(job, tier)
     for turn in range(rounds):
@@ -116,160 +164,48 @@ def starts(job: Job, rounds: int, tier: str) -> dict[str, list[Taken]]:
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
             for way, engine in (
-                ("cold", "wadjet"), ("warm", "wadjet"),
-                ("wasmtime", "wasmtime"), ("wasmtime cached", "wasmtime cached"),
+                ("Cold", "wadjet"), ("Warm", "wadjet"), ("wasmtime", "wasmtime"), (CACHED, CACHED),
             ):  # fmt: skip
                 try:
-                    if way == "wasmtime cached" and turn == 0:
+                    if way == CACHED and turn == 0:
                         process(ways[engine], job.stdin, env)  # fills its cache
                     found.setdefault(way, []).append(process(ways[engine], job.stdin, env))
                 except RuntimeError as error:
-                    print(f"{job.name}, {way}: {error}", file=sys.stderr)
+                    problems[engine] = str(error)
         finally:
             shutil.rmtree(cache, ignore_errors=True)
     return found
 
 
-def table(chosen: list[Job], rounds: int, tier: str) -> None:
-    """Print a line for each job as soon as it is known, and the means at the end."""
-    titles = ("first output", "in all", "memory")
-    print(f"{'seconds; MB':16} " + " ".join(f"{title:^43}" for title in titles))
-    names = ("cold", "warm", "wasmtime", "cached")
-    print(" " * 16, " ".join(f"{name:>10}" for _ in titles for name in names))
-    ratios: dict[str, list[float]] = {}
-    for job in chosen:
-        taken = starts(job, rounds, tier)
-        ways = ("cold", "warm", "wasmtime", "wasmtime cached")
-        cells = []
-        for read in (_first, _wall, _memory):
-            for way in ways:
-                values = [read(each) for each in taken.get(way, [])]
-                cells.append(f"{statistics.median(values):10.3f}" if values else f"{'-':>10}")
-        print(f"{job.name:16} " + " ".join(cells), flush=True)
-        for way in ("cold", "warm"):
-            if taken.get(way) and taken.get("wasmtime"):
-                for what, read in (("first", _first), ("all", _wall), ("memory", _memory)):
-                    ours = statistics.median(map(read, taken[way]))
-                    theirs = statistics.median(map(read, taken["wasmtime"]))
-                    ratios.setdefault(f"{way}, {what}", []).append(ours / theirs)
-    for name, values in ratios.items():
-        mean = statistics.geometric_mean(values)
-        print(f"{name} ÷ wasmtime: geometric mean {mean:.3f}, most {max(values):.3f}")
+def measure(
+    chosen: list[str], large: bool, rounds: int, tier: str, say: Progress
+) -> dict[str, list[Row]]:
+    """The tables of `TITLES`: a row for each program, named ones or those that are there anyway."""
+    tables: dict[str, list[Row]] = {title: [] for title in TITLES}
+    with jobs(chosen, large) as found:
+        for job in found:
+            say(job.name)
+            problems: dict[str, str] = {}
+            taken = starts(job, rounds, tier, problems)
+            for title, rows in tables.items():
+                way, what = title.split(", ", 1)
+                rows.append(_row(job.name, way, what, taken, problems))
+    return tables
 
 
-def _first(taken: Taken) -> float:
-    return taken.first
+def _row(
+    name: str, way: str, what: str, taken: dict[str, list[Taken]], problems: dict[str, str]
+) -> Row:
+    row = Row(name, "MB" if what == MEMORY else "s", problems=problems)
+    for column, source in (("wadjet", way), ("wasmtime", "wasmtime"), (CACHED, CACHED)):
+        if taken.get(source):
+            row.medians[column] = statistics.median(_figure(t, what) for t in taken[source])
+    if what == MEMORY and taken.get(way):
+        row.medians[HELPERS] = statistics.median(t.helpers / 1e6 for t in taken[way])
+    return row
 
 
-def _wall(taken: Taken) -> float:
-    return taken.wall
-
-
-def _memory(taken: Taken) -> float:
-    return taken.memory / 1e6
-
-
-# --- instances -----------------------------------------------------------------------------------
-
-_DATA = "wadjet! " * (1 << 17)
-_MODULE = (
-    f'(module (memory 16) (data (i32.const 0) "{_DATA}") '
-    '(func (export "load") (param i32) (result i32) (i32.load (local.get 0))))'
-)
-
-
-def instances() -> None:
-    """Microseconds of processor time for an instance with 1 MiB of data, made and freed."""
-    import wasmtime
-
-    import wadjet
-
-    module = wadjet.Module.from_text(_MODULE)
-    engine = wasmtime.Engine()
-    other = wasmtime.Module(engine, _MODULE)
-
-    def ours() -> None:
-        wadjet.Instance(module)
-
-    def ours_called() -> None:
-        wadjet.Instance(module).exports.load(0)
-
-    def theirs() -> None:
-        wasmtime.Instance(wasmtime.Store(engine), other, [])
-
-    def theirs_called() -> None:
-        store = wasmtime.Store(engine)
-        load = wasmtime.Instance(store, other, []).exports(store)["load"]
-        assert isinstance(load, wasmtime.Func)
-        load(store, 0)
-
-    for name, make in (
-        ("wadjet", ours), ("wasmtime", theirs),
-        ("wadjet, with a call", ours_called), ("wasmtime, with a call", theirs_called),
-    ):  # fmt: skip
-        print(f"{name:24} {1e6 * _each(make):8.1f} µs")
-    begun = time.perf_counter()
-    crowd = [threading.Thread(target=_each, args=(ours_called, 500, 1)) for _ in range(4)]
-    for thread in crowd:
-        thread.start()
-    for thread in crowd:
-        thread.join()
-    print(f"{'wadjet, four threads':24} {2000 / (time.perf_counter() - begun):8.0f} a second")
-
-
-def _each(make: Callable[[], None], count: int = 500, rounds: int = 7) -> float:
-    samples = []
-    for _ in range(rounds):
-        begun = time.thread_time()
-        for _ in range(count):
-            make()
-        samples.append((time.thread_time() - begun) / count)
-    return statistics.median(samples)
-
-
-# --- scaling -------------------------------------------------------------------------------------
-
-
-def scaling() -> None:
-    """Seconds to read and check modules of growing size, and microseconds for each kilobyte."""
-    import wadjet
-    from wadjet.core.binary import encode
-    from wadjet.core.text import parse
-
-    body = "(local.set 1 (i32.add (i32.mul (local.get 0) (local.get 1)) (i32.const 77)))" * 40
-    function = f"(func (param i32) (result i32) (local i32) {body} (local.get 1))"
-    for count in (500, 1000, 2000, 4000):
-        data = encode(parse(f"(module {function * count})"))
-        begun = time.process_time()
-        wadjet.Module(data)
-        eager = time.process_time() - begun
-        begun = time.process_time()
-        wadjet.Module(data, lazy=True)
-        lazy = time.process_time() - begun
-        rate = 1e6 * eager / (len(data) / 1000)
-        print(f"{len(data):10} bytes: {eager:7.3f} s, lazily {lazy:7.4f} s; {rate:7.1f} µs/kB")
-
-
-def main() -> int:
-    """Measure what was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m bench.starting", description=__doc__)
-    parser.add_argument("program", nargs="*")
-    parts = ("starts", "instances", "scaling")
-    parser.add_argument("--part", action="append", choices=parts)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tier", default="auto")
-    parser.add_argument("--large", action="store_true")
-    options = parser.parse_args()
-    chosen = options.part or (["starts"] if options.program else parts)
-    if "instances" in chosen:
-        instances()
-    if "scaling" in chosen:
-        scaling()
-    if "starts" in chosen:
-        with jobs(options.program, options.large) as found:
-            table(found, options.rounds, options.tier)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _figure(taken: Taken, what: str) -> float:
+    if what == MEMORY:
+        return taken.memory / 1e6
+    return taken.first if what == FIRST else taken.wall
