@@ -429,8 +429,8 @@ def test_a_client_that_resets_ends_the_handler() -> None:
 def test_silence_ends_a_connection() -> None:
     async def main() -> None:
         async with serving(echo, idle_timeout=0.1) as (port, _), Peer.to(port) as peer:
-            assert await peer.until(type(None)) is None
-            assert peer.closed
+            assert await peer.goaway() == 0
+            assert await peer.reader.read() == b""
 
     run(main)
 

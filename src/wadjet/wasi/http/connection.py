@@ -121,6 +121,10 @@ class Connection(asyncio.Protocol, ABC):
     def gone(self) -> None:
         """The other side is gone: so are the requests under way."""
 
+    def leave(self) -> None:
+        """Close the connection, as the other side is silent."""
+        self.transport.close()
+
     # -- The transport's side ---------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
@@ -194,4 +198,4 @@ class Connection(asyncio.Protocol, ABC):
         elif self.is_full:
             self.transport.abort()
         else:
-            self.transport.close()
+            self.leave()

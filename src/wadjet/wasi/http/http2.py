@@ -59,13 +59,18 @@ class Http2(Connection):
         """The other side is gone: so are the requests under way."""
         self._wire.end(HttpError.of("connection-terminated"))
 
+    def leave(self) -> None:
+        """Close the connection, as the other side is silent."""
+        self._wire.goaway()
+        self.transport.close()
+
     def retire(self) -> None:
         """Take no more requests; close at once if none is under way."""
         if not self._retired:
             self._wire.goaway()
-        self._leave()
+        self._finish()
 
-    def _leave(self) -> None:
+    def _finish(self) -> None:
         """Nothing more is begun here."""
         self._retired = True
         if not self._tasks and not self.lost:
@@ -100,7 +105,7 @@ class Http2(Connection):
     def _done(self, number: int, task: "asyncio.Task[None]") -> None:
         del self._tasks[number]
         if self._retired:
-            self._leave()
+            self._finish()
 
     def on_end(self, stream: Stream) -> None:
         """A stream is over. If it was cut off, nobody waits for the response."""
@@ -110,7 +115,7 @@ class Http2(Connection):
 
     def on_goaway(self, last: int, code: int) -> None:
         """The client begins nothing more."""
-        self._leave()
+        self._finish()
 
     def on_violation(self) -> None:
         """The client broke the rules, and was told so."""
