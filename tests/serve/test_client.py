@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,6 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from tests.serve.peers import (
@@ -148,6 +152,41 @@ def test_a_connection_that_ended_just_then(method: str, works: bool) -> None:
                 with pytest.raises(HttpError, match="ConnectionTerminated"):
                     await sender.send(again)
             assert len(seen) == (3 if works else 2)
+
+    run(main)
+
+
+@pytest.mark.parametrize("how", ["goaway", "reset"])
+def test_what_a_server_has_not_begun_is_sent_again(how: str) -> None:
+    """Whatever the method is."""
+    connections = 0
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        wire = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        wire.initiate_connection()
+        while data := await reader.read(1 << 16):
+            for event in wire.receive_data(data):
+                if not isinstance(event, h2.events.RequestReceived):
+                    continue
+                if event.stream_id == 1:
+                    wire.send_headers(1, [(":status", "204")], end_stream=True)
+                elif how == "reset":
+                    wire.reset_stream(event.stream_id, 7)
+                else:
+                    wire.close_connection(0, last_stream_id=1)
+            writer.write(wire.data_to_send())
+
+    async def main() -> None:
+        async with talking(once, server_tls()) as port:
+            sender = client()
+            request = Request("POST", "https", f"localhost:{port}", "/")
+            for _ in range(3):
+                response = await sender.send(replace(request, body=empty_body()))
+                assert response.status == 204
+                assert await read_all(response.body, 1) == b""
+        assert connections == 3
 
     run(main)
 
@@ -445,6 +484,55 @@ def test_what_is_no_response(answer: bytes, code: str) -> None:
             assert name((await failure(client(), f"http://127.0.0.1:{port}/")).code) == code
 
     run(main)
+
+
+def _response(wire: Any, number: int) -> bytes:
+    """A response, and what else may come of a server."""
+    wire.send_headers(number, [(":status", "103"), ("link", "</a>")])
+    wire.send_headers(number, [(":status", "200"), ("content-length", "50")])
+    wire.ping(bytes(8))
+    wire.send_data(number, b"x" * 30, pad_length=3)
+    wire.update_settings({4: 70_000})
+    wire.send_data(number, b"x" * 20)
+    wire.increment_flow_control_window(100, number)
+    wire.send_headers(number, [("x-sum", "1")], end_stream=True)
+    return bytes(wire.data_to_send())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_response_is_an_error_or_none(seed: int) -> None:
+    chance = random.Random(seed)
+    answers: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        config = h2.config.H2Configuration(client_side=False)
+        wire = h2.connection.H2Connection(config)
+        wire.initiate_connection()
+        events: list[Any] = []
+        while not any(isinstance(each, h2.events.StreamEnded) for each in events):
+            events += wire.receive_data(await reader.read(1 << 16))
+        data = bytearray(_response(wire, 1))
+        for _ in range(chance.randrange(4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        writer.write(data)
+        await reader.read()
+
+    async def attempt(port: int) -> None:
+        limits = {"first_byte_timeout": 2 * 10**8, "between_bytes_timeout": 2 * 10**8}
+        try:
+            _, body = await ask(client(), f"https://localhost:{port}/", **limits)
+        except HttpError as error:
+            answers.append(str(error))
+        else:
+            answers.append(f"{len(body)} bytes")
+
+    async def main() -> None:
+        async with talking(talk, server_tls()) as port:
+            await asyncio.gather(*(attempt(port) for _ in range(20)))
+
+    run(main)
+    assert len(answers) == 20
+    assert "50 bytes" in answers
 
 
 @pytest.mark.parametrize(
