@@ -10,10 +10,10 @@ import pytest
 #: Runs something that needs doors and a row, and says which modules are there.
 PROGRAM = """
 import sys, wadjet
-module = wadjet.Module.from_text('''(module (memory 1)
+module = wadjet.Module.from_text('''(module
   (func (export "f") (param i32) (result i32)
-    (memory.fill (i32.const 0) (local.get 0) (i32.const 8))
-    (i32.load (i32.const 4))))''')
+    (i32.mul (i32.const 0x01010101)
+      (i32.wrap_i64 (i64.trunc_sat_f64_s (f64.convert_i32_s (local.get 0)))))))''')
 %s
 assert wadjet.Instance(module).exports.f(1) == 0x01010101
 %s
@@ -74,3 +74,17 @@ assert apart.apart()._worker is None
 assert apart.apart().compile("define void @f() {\\n ret void\\n}", 0)
 """
     _run(tmp_path, "from wadjet.engine.tiers import apart; apart._PATIENCE = 0.2", after)
+
+
+def test_it_goes_on_with_hot_functions(tmp_path: Path) -> None:
+    after = """
+from wadjet.engine.tiers.apart import apart
+worker = apart().lend()
+assert worker is not None
+assert apart().lend() is None
+code = module.code('auto')
+assert worker.compile(code, 0).startswith(b'\\x7fELF')
+worker.close()
+assert apart().compile("define void @f() {\\n ret void\\n}", 0)
+"""
+    _run(tmp_path, "from wadjet.engine.tiers import apart; apart._PATIENCE = 60", after)

@@ -247,4 +247,4 @@ print(made.exports.f(1), "llvmlite" in sys.modules)
         ).stdout.split()
         for number in ("1", "2")
     ]  # fmt: skip
-    assert seen == [["2", "True"], ["3", "False"]]
+    assert seen == [["2", "False"], ["3", "False"]]

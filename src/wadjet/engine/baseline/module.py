@@ -15,6 +15,7 @@ from wadjet.core.opcodes import ROWS, Op, row
 from wadjet.core.types import FUNCREF, I32, I64, V128, FuncType, ValType
 from wadjet.core.validate import ValidModule
 from wadjet.engine.baseline.branches import branch
+from wadjet.engine.baseline.bulk import BULK
 from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
 from wadjet.engine.baseline.control import CONTROL, FLAG_USERS
 from wadjet.engine.baseline.exceptions import EXCEPTIONS
@@ -85,7 +86,7 @@ class Baseline:
         self.flag_users: Final[Mapping[int, FlagUser]] = FLAG_USERS
         self._make: Final = make
         self.kinds: Final = kinds_of_rows()
-        known: dict[int, Handler] = PLAIN | VECTORS | CONTROL | CALLS | EXCEPTIONS
+        known: dict[int, Handler] = PLAIN | VECTORS | CONTROL | CALLS | EXCEPTIONS | BULK
         for r in ROWS:
             if not self._has(r.op, r.mnemonic):
                 self.kinds[r.op] = SPECIAL
@@ -103,7 +104,7 @@ class Baseline:
         #: what may destroy registers
         self.callers: Final = frozenset(
             r.op for r in ROWS if self.kinds[r.op] == SPECIAL and r.op not in known
-        ) | frozenset((*CALLS, *EXCEPTIONS))
+        ) | frozenset((*CALLS, *EXCEPTIONS, *BULK))
         self._rows: Final[dict[object, _Row]] = {}
         self._arguments: Final[dict[int, tuple[list[int], int]]] = {}
         #: code that moves operands to where arguments go, by type and operands

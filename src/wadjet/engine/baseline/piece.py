@@ -8,6 +8,8 @@ from wadjet.engine.baseline.x86 import int32
 from wadjet.engine.runtime.loader import Linkable, Surroundings, Symbol
 
 _ALIGN: Final = 64
+#: What code refers to and does not call.
+_TABLES: Final = ("slots", "tails")
 #: push rbp; mov rbp, rsp; sub rsp, 16; call …; leave; ret: what is called removes one word
 _TO_TAIL: Final = b"\x55\x48\x89\xe5\x48\x83\xec\x10\xe8"
 #: push rbp; mov rbp, rsp; call […]; pop rbp; ret 8
@@ -49,7 +51,7 @@ class Piece(Linkable):
             if isinstance(symbol, int):
                 goal = entries[symbol]
             else:
-                goal = around.near(symbol, 1 << 31, symbol.startswith("wj_"))
+                goal = around.near(symbol, 1 << 31, symbol not in _TABLES)
             struct.pack_into("<i", code, end - 4, goal + addend - base - end)
         view[: len(code)] = code
         if not compiled.tail:

@@ -49,6 +49,15 @@ class Apart:
         """The object of some LLVM text."""
         return self._ask(TEXT, level, text.encode()) or None
 
+    def lend(self) -> Worker | None:
+        """Give the process away, if there is one and nobody waits for its answer: once a guest is
+        hot, most that had to be made has been made."""
+        with self._changed:
+            if self._busy or self._worker is None or not self._worker.alive:
+                return None
+            worker, self._worker = self._worker, None
+            return worker
+
     def _ask(self, kind: int, level: int = 0, content: bytes = b"") -> bytes:
         with self._changed:
             self.start()

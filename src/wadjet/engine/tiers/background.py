@@ -98,7 +98,9 @@ class Background:
             return self._jobs.pop(key)
 
     def _run(self) -> None:
-        worker = self._worker = Worker()
+        from wadjet.engine.tiers.apart import apart
+
+        worker = self._worker = apart().lend() or Worker()
         try:
             while job := self._next():
                 code = job.code()
@@ -149,7 +151,7 @@ class Background:
 @final
 class Worker:
     """The process at the other end. `alive` until something goes wrong with it; then it has not
-    answered, and will not. Unless it is `urgent`, it leaves the processor to others."""
+    answered, and will not. If it is `urgent`, it gets ready before it is asked for anything."""
 
     def __init__(self, *, urgent: bool = False) -> None:
         self.alive = False

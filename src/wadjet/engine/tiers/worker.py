@@ -37,9 +37,10 @@ TEXT: Final = 3
 TARGET: Final = 4
 REQUEST: Final = struct.Struct("<BIII")
 ANSWER: Final = struct.Struct("<I")
-#: How much less important it is than what goes on meanwhile, …
+#: How much less important it is than what goes on meanwhile, once it reads modules: until then
+#: somebody waits for it.
 _NICE: Final = 5
-#: … unless it is told that somebody waits for it.
+#: What it is told if somebody will wait soon.
 URGENT: Final = "urgent"
 
 Opened = tuple[ValidModule, Settings]
@@ -79,6 +80,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         kind, place, level, length = REQUEST.unpack(head)
         content = requests.read(length)
         if kind == OPEN:
+            if not places and hasattr(os, "nice"):
+                os.nice(_NICE)
             places[place] = _opened(content)
             continue
         if kind in (COMPILE, LAND):
@@ -121,6 +124,4 @@ def main(words: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them
     if URGENT in words:
         binding()  # before anybody asks
-    elif hasattr(os, "nice"):
-        os.nice(_NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)
