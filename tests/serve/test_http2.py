@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.corpora import corpora
 from tests.serve.guest import binary, component
 from tests.serve.peers import Peer, certificate, client, echo, run, serving
 from wadjet import Component
+from wadjet.cli import main
 from wadjet.wasi import Wasi
 from wadjet.wasi.http.errors import HttpError
 from wadjet.wasi.http.message import Body, Request, Response, read_all, whole_body
@@ -159,6 +161,23 @@ def test_the_command_serves_https(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["run", "--tls-ca", "/nowhere"], "--tls-ca: /nowhere: No such file"),
+        (["run", "--tls-ca", __file__], "--tls-ca: "),
+        (["serve", "--tls-key", __file__], "--tls-key: a key needs a certificate"),
+        (["serve", "--tls-cert", __file__], f"{__file__}: "),
+    ],
+)
+def test_the_commands_say_what_is_wrong_with_certificates(
+    words: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with suppress(SystemExit):
+        assert main([*words, "app.wasm"]) != 0
+    assert what in capsys.readouterr().err
 
 
 # -- Messages --------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def add_grants(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tls-ca",
-        metavar="FILE",
+        metavar="PATH",
         type=_authorities,
         help="trust these certificates in HTTPS requests, in place of the system's",
     )
@@ -91,10 +91,10 @@ def _directory(word: str) -> tuple[str, str]:
 
 
 def _authorities(word: str) -> str:
-    import ssl
+    from wadjet.wasi.http.tls import client_context
 
     try:
-        ssl.create_default_context(cafile=word)
+        client_context(word)
     except OSError as error:  # of which SSLError is one
         raise ArgumentTypeError(f"{word}: {error.strerror or error}") from None
     return word
