@@ -52,6 +52,11 @@ class Served:
     host: str
     port: int
     process: "subprocess.Popen[str]"
+    log: Path
+
+    def told(self) -> Counter[str]:
+        """What it said on standard error, and how often."""
+        return Counter(line for line in self.log.read_text().splitlines() if ": " in line)
 
     def processes(self) -> list[int]:
         """Those that answer requests."""
@@ -99,7 +104,7 @@ def serving(*options: str) -> Iterator[Served]:
         try:
             while not (found := re.search(r"http://(\S+):(\d+)", log.read_text())):
                 time.sleep(0.1)
-            yield Served(found[1], int(found[2]), process)
+            yield Served(found[1], int(found[2]), process, log)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0, log.read_text()
         finally:
@@ -281,6 +286,7 @@ async def mixed(served: Served, minutes: float) -> bool:
     print(f"hello: {_spread(times)}")
     for name, one, other in zip(("files", "threads", "MiB resident"), first, last):
         print(f"{name}: {one:.0f} at first, {other:.0f} at last")
+    print(f"told: {dict(served.told())}")
     print(f"not as it should be: {dict(wrong) or 'nothing'}")
     return not wrong and last[0] <= first[0] + 2 and last[1] <= first[1] + 2
 
@@ -301,7 +307,7 @@ def main() -> int:
     elif options.what == "stream":
         flags, run = [], lambda served: stream(served, options.bytes)
     else:
-        flags = "--workers 2 --timeout 1 --slice 0.25 --max-memory 16M".split()
+        flags = "--workers 2 --timeout 2 --slice 0.5 --max-memory 16M".split()
         run = lambda served: mixed(served, options.minutes)  # noqa: E731
     with serving(*flags) as served:
         good = asyncio.run(_run(run, served))
