@@ -177,6 +177,11 @@ def test_types_are_made_of_types_that_are_exported() -> None:
     assert not shape.imports
 
 
+def test_a_composition_of_types_is_no_package() -> None:
+    whole = compose("package local:whole; record pair { x: u8 }", lambda name: None)
+    assert "world root {\n  record pair {" in world_of(whole)
+
+
 def test_a_type_and_an_export_of_one_name() -> None:
     for document in ("type x = u8; type x = u16;", "type x = u8; export x;"):
         with pytest.raises(Invalid, match="`x`"):

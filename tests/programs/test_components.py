@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,10 @@ FETCHED = [
         reason="NO PROGRAMS: name a folder for them in WADJET_PROGRAMS (about 800 MB)",
     ),
 ]
+NODE = pytest.mark.skipif(
+    shutil.which("node") is None or shutil.which("npm") is None,
+    reason="NO NODE: jco needs node and npm",
+)
 TIERS = ("interpreter", "baseline", "optimizing", "auto")
 
 
@@ -130,8 +135,10 @@ class TestMade:
     def test_waiting_python(self) -> None:
         asyncio.run(asyncio.wait_for(_flow(wadjet.Component.from_file(python_flow())), 60))
 
+    @NODE
     def test_javascript(self) -> None:
         _all_of_it(wadjet.Component.from_file(javascript_component()))
 
+    @NODE
     def test_waiting_javascript(self) -> None:
         asyncio.run(asyncio.wait_for(_flow(wadjet.Component.from_file(javascript_flow())), 60))

@@ -180,7 +180,7 @@ class Lifted:
         def free() -> bool:
             return inst.exclusive is None
 
-        while code := packed & 0xF:
+        while (code := packed & 0xF) != _EXIT:
             inst.exclusive = None
             if code == _YIELD:
                 cancelled = yield from thread.pause(free, True)

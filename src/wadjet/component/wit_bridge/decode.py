@@ -6,7 +6,7 @@ from typing import Final, final
 from wadjet.base.errors import Invalid
 from wadjet.base.records import replace
 from wadjet.component import types
-from wadjet.component.component import Component, Custom
+from wadjet.component.component import Component, Custom, Export
 from wadjet.component.features import ALL
 from wadjet.component.names import parse_name
 from wadjet.component.types import ExternName, FuncType, Prim, Shape
@@ -30,13 +30,19 @@ ROOT_PACKAGE: Final = PackageName("root", "component")
 
 def is_package(component: Component) -> bool:
     """Whether a component is a WIT package in binary form: it exports component types alone."""
-    kinds = [d for d in component.definitions if isinstance(d, types.Import | types.TypeDef)]
-    exports = [d for d in component.definitions if not isinstance(d, types.TypeDef | Custom)]
-    return (
-        bool(exports)
-        and all(isinstance(d, types.TypeDef) for d in kinds)
-        and all(getattr(d, "sort", None) == "type" for d in exports)
-    )
+    known = list[types.AnyType]()
+    exports = 0
+    for d in component.definitions:
+        if isinstance(d, types.TypeDef):
+            known.append(d.type)
+        elif isinstance(d, Export) and d.sort == "type" and d.index < len(known):
+            if not isinstance(known[d.index], types.ComponentType):
+                return False
+            known.append(known[d.index])
+            exports += 1
+        elif not isinstance(d, Custom):
+            return False
+    return exports > 0
 
 
 def decode(component: Component) -> tuple[Resolve, WorldId | None]:
