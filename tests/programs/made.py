@@ -9,7 +9,7 @@ from bench.programs import execute, npm_package, once, pip_package
 GUESTS = Path(__file__).parent / "guests"
 _PYTHON = "0.25.1"
 #: jco itself reads WIT as a guest, and in 1.35.0 its host grants that guest no folder
-_JAVASCRIPT = "1.34.0"
+JCO = "1.34.0"
 
 
 def python_component() -> Path:
@@ -50,11 +50,11 @@ def javascript_flow() -> Path:
 
 def _javascript(world: str, wit: str, source: str, *options: str) -> Path:
     """A component of a world, made of a module."""
-    tool = npm_package("@bytecodealliance/jco", _JAVASCRIPT)
+    tool = npm_package("@bytecodealliance/jco", JCO)
 
     def make(folder: Path) -> None:
         words = ("componentize", GUESTS / source, "--wit", GUESTS / wit, "--world-name", world)
         out = ("--out", folder / "made.wasm")
         execute("node", tool / "dist" / "jco.js", *words, *options, *out, cwd=folder)
 
-    return once(f"made/{world}-javascript-{_JAVASCRIPT}", make) / "made.wasm"
+    return once(f"made/{world}-javascript-{JCO}", make) / "made.wasm"

@@ -6,9 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import pytest
 import wadjet
 from bench.programs import execute, once, pip_package
 from tests.cli.process import ENV, WADJET
+from tests.programs.serving import PATIENCE, served
 from tests.wasi03.endpoints import endpoints
 
 pytestmark = [
@@ -28,7 +26,6 @@ pytestmark = [
     ),
 ]
 _VERSION = "0.25.1"
-PATIENCE = 120
 COMMAND, PROXY = "wasi:cli/command@{}", "wasi:http/proxy@0.2.0"
 
 #: There is no numpy for WASI in any registry: this is what the example needs of it.
@@ -118,34 +115,6 @@ def test_sandbox() -> None:
         sandbox.exec("while True: pass")
 
 
-@contextmanager
-def _served(file: Path, *words: str) -> Iterator[Callable[..., tuple[int, bytes]]]:
-    command = [*WADJET, "serve", "--addr", "127.0.0.1:0", "--grace", "1", *words, str(file)]
-    with subprocess.Popen(command, env=ENV, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        address = process.stderr.readline().partition("http://")[2].split()[0]
-
-        def ask(method: str, path: str, body: bytes | None, *headers: tuple[str, str]):  # type: ignore[no-untyped-def]
-            connection = HTTPConnection(address, timeout=PATIENCE)
-            connection.putrequest(method, path)
-            for name, value in headers:
-                connection.putheader(name, value)
-            if body is not None:
-                connection.putheader("content-length", str(len(body)))
-            connection.endheaders(body)
-            response = connection.getresponse()
-            answer = response.status, response.read()
-            connection.close()
-            return answer
-
-        try:
-            yield ask
-        finally:
-            process.terminate()
-            process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
-
-
 @pytest.mark.parametrize(
     ("name", "world"), [("http", PROXY), ("http-p3", "wasi:http/service@0.3.0")]
 )
@@ -157,7 +126,7 @@ def test_service(name: str, world: str) -> None:
         for path, text in texts.items()
     ]
     body = "’Twas brillig, and the slithy toves\n".encode() * 5000
-    with endpoints(given) as address, _served(file, "--net", f"tcp:{address}") as ask:
+    with endpoints(given) as address, served(file, "--net", f"tcp:{address}") as ask:
         assert ask("POST", "/echo", body, ("content-type", "text/plain")) == (200, body)
         assert ask("GET", "/", None) == (400, b"")
         urls = {f"http://{address}{path}": text for path, text in texts.items()}
