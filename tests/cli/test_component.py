@@ -169,3 +169,29 @@ def test_calls_in_wave(
     assert err in found[2]
     if "check(5)" in words[1]:
         assert run(capfd, "run", "--invoke", "check", "w.wasm", "5")[:2] == (0, "ok(5)\n")
+
+
+LIBRARY = """(module (@custom "dylink.0" (before first) "\\01\\04\\00\\00\\00\\00")
+  (import "env" "{0}" (func ${0} (param {1}) (result i32)))
+  (func (export "next") (param i32) (result i32) (call ${0} {2})))"""
+LINKED = "package demo:linked; world linked { export next: func(n: u32) -> u32; }"
+
+
+def test_dynamic_libraries(capfd: pytest.CaptureFixture[str]) -> None:
+    link = ("component", "link", "main.wasm")
+    Path("linked.wit").write_text(LINKED)
+    opens = LIBRARY.format("dlopen", "i32 i32", "(local.get 0) (i32.const 4)")
+    for name, text in (("gone", LIBRARY.format("gone", "i32", "(local.get 0)")), ("main", opens)):
+        Path(f"{name}.wat").write_text(text)
+        embed = ("component", "embed", "linked.wit", f"{name}.wat", "-o", f"{name}.wasm")
+        assert run(capfd, *embed) == (0, "", "")
+    status, _, said = run(capfd, *link, "-o", "whole.wasm")
+    assert status == 1
+    assert "no library exports `dlopen`, which main.wasm imports" in said
+    openable = ("--use-built-in-libdl", "--dl-openable", "other=gone.wasm")
+    status, _, said = run(capfd, *link, *openable, "-o", "whole.wasm")
+    assert status == 1
+    assert "no library exports `gone`, which other imports" in said
+    stubs = ("--stub-missing-functions", "-o", "whole.wasm")
+    assert run(capfd, *link, *openable, *stubs) == (0, "", "")
+    assert run(capfd, "run", "--invoke", "next(7)", "whole.wasm") == (0, "0\n", "")
