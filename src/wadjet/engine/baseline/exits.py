@@ -12,6 +12,7 @@ legacy catch clause, and in functions that make tail calls, which could not leav
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from wadjet.engine.baseline.frame import CONTEXT
@@ -115,24 +116,24 @@ class PatchedExits(Exits):
         c.out.append(_ADD)
 
 
+@final
 class CountedExits(Exits):
-    """Each loop counts down and leaves below zero; `number` says where each one counts, and what
-    number lazy stubs have for its landing."""
+    """Each loop counts down and leaves below zero."""
 
-    @abstractmethod
-    def number(self, slot: int, loop: int, stride: int) -> tuple[int, int]:
-        """The address of a loop's counter, of 32 bits, and its number; values are `stride` bytes
-        apart in the frame."""
+    def __init__(self, numbers: Callable[[int, int, int], tuple[int, int]]) -> None:
+        """Given a slot, a loop in it and how far values are apart in the frame, `numbers` says
+        where the loop's counter of 32 bits is, and what number lazy stubs have for its landing."""
+        self._numbers: Final = numbers
 
     def look(self, c: "FunctionCompiler", loop: int, way: int) -> None:
         """See `Exits.look`."""
-        address, _ = self.number(c.slot, loop, c.unit)
+        address, _ = self._numbers(c.slot, loop, c.unit)
         c.out += [load_constant(RAX, address), _COUNT]
         c.jump_if(_NEGATIVE, way)
 
     def way(self, c: "FunctionCompiler", k: int) -> None:
         """The address of a stub that finds the landing and goes on there."""
-        _, number = self.number(c.slot, c.exits[k][0], c.unit)
+        _, number = self._numbers(c.slot, c.exits[k][0], c.unit)
         # over the stub: push number; jmp wj_lazy_common
         c.out.append(b"\x48\x8d\x0d" + int32(2) + b"\xeb\x0a")
         c.call("wj_lazy_common", 0, b"\x68" + int32(number) + JUMP)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from wadjet.engine.baseline.exits import Exits
 
 #: Samples of a function until it is optimised, for each byte of its body: a sample stands for ten
-#: milliseconds, optimising takes about 40 µs a byte, and it goes on beside the guest.
-_SAMPLES: Final = 0.001
+#: milliseconds, optimising takes about 25 µs a byte, and it goes on beside the guest.
+_SAMPLES: Final = 0.0005
 #: The first sample is when one begins to look whether it is called.
 _FEWEST: Final = 2
 #: Samples that find a loop where it was until an exit further inside is tried.

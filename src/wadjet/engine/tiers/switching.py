@@ -34,7 +34,7 @@ class SwitchingCode(PromptCode):
         #: by slot: how many calls are left, and where they go until then
         self._left: Final[dict[int, int]] = {}
         self._prompt: Final[dict[int, int]] = {}
-        self._loops: Final = _Exits(seed)
+        self._loops: Final = _Loops(seed, 2 * len(valid.module.funcs))
         #: by number: where loops go on
         self._landings: Final[dict[int, int]] = {}
 
@@ -49,8 +49,7 @@ class SwitchingCode(PromptCode):
 
     def exits(self) -> "Exits":
         """Each loop has one."""
-        self._loops.first = 2 * len(self.valid.module.funcs)
-        return self._loops
+        return CountedExits(self._loops.numbers)
 
     def compile_slot(self, number: int) -> int:
         """See `NativeCode.compile_slot`; numbers behind those of entries are loops."""
@@ -87,20 +86,19 @@ class SwitchingCode(PromptCode):
 
 
 @final
-class _Exits(CountedExits):
-    """The counters of loops, set by chance."""
+class _Loops:
+    """The counters of loops, set by chance. `first` is the number of the first loop."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, first: int) -> None:
         self._seed: Final = seed
-        #: the number of the first loop
-        self.first = 0
+        self.first: Final = first
         self._numbers: Final[dict[tuple[int, int, int], int]] = {}
         self._counters: Final[list[Block]] = []
         #: slot, loop and how far values are apart, from the first number on
         self.places: Final[list[tuple[int, int, int]]] = []
 
-    def number(self, slot: int, loop: int, stride: int) -> tuple[int, int]:
-        """See `CountedExits.number`."""
+    def numbers(self, slot: int, loop: int, stride: int) -> tuple[int, int]:
+        """See `CountedExits`."""
         key = slot, loop, stride
         k = self._numbers.get(key)
         if k is None:
