@@ -124,7 +124,7 @@ class AsyncHost(Host):
     def pump(self) -> None:
         """Let guests run until all of them wait; with turns for the loop in between."""
         scheduler = self.scheduler
-        if self._pumping or scheduler is None:
+        if self._pumping or scheduler is None or not scheduler.waiting:
             return
         self._pumping = True
         try:

@@ -196,6 +196,7 @@ class Runner:
     __slots__ = (
         "_count",
         "_free",
+        "_func",
         "_funcs",
         "_instance",
         "_results",
@@ -214,6 +215,8 @@ class Runner:
         self._resume: Final = resume.entry
         self._results: Final = len(start.type.results) - 1
         self._funcs: Final[Any] = exports["funcs"]
+        #: what lies there now
+        self._func: Func | None = None
         self._waiting: Final[Any] = exports["waiting"]
         self._free: Final = [0]
         self._count = 1
@@ -223,7 +226,9 @@ class Runner:
     ) -> Generator[None, bool, tuple[Any, ...]]:
         """Call a function on a continuation; its thread waits whenever that is suspended."""
         slot = self._slot()
-        self._funcs.set(0, func.address)
+        if self._func is not func:
+            self._funcs.set(0, func.address)
+            self._func = func
         try:
             results = self._start(slot, *args)
             while (self._results and results[-1]) or (not self._results and results):
