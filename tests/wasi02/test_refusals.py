@@ -49,28 +49,29 @@ DIRECTORY, READABLE, PIPE = ("dir", READ), ("file", READ), ("pipe", READ | WRITE
 KEEP = case("no-change")
 
 
-@pytest.mark.parametrize(
-    ("opened", "function", "arguments", "code"),
-    [
-        (DIRECTORY, "advise", (0, 1, Member("NORMAL")), "BAD_DESCRIPTOR"),
-        (PIPE, "advise", (0, 1, Member("NORMAL")), "INVALID_SEEK"),
-        (READABLE, "append-via-stream", (), "BAD_DESCRIPTOR"),
-        (DIRECTORY, "append-via-stream", (), "IS_DIRECTORY"),
-        (DIRECTORY, "read", (1, 0), "IS_DIRECTORY"),
-        (PIPE, "read", (1, 0), "INVALID_SEEK"),
-        (READABLE, "read", (1, 2**63), "INVALID"),
-        (DIRECTORY, "read-via-stream", (0,), "IS_DIRECTORY"),
-        (("file", WRITE), "read-via-stream", (0,), "BAD_DESCRIPTOR"),
-        (READABLE, "set-size", (1,), "BAD_DESCRIPTOR"),
-        (("file", WRITE), "set-size", (2**63,), "INVALID"),
-        (READABLE, "set-times", (KEEP, KEEP), "NOT_PERMITTED"),
-        (PIPE, "sync", (), "INVALID"),
-        (PIPE, "sync-data", (), "INVALID"),
-        (READABLE, "stat-at", (0, "x"), "NOT_DIRECTORY"),
-        (DIRECTORY, "metadata-hash-at", (0, "none"), "NO_ENTRY"),
-        (DIRECTORY, "readlink-at", ("../file",), "NOT_PERMITTED"),
-    ],
-)
+#: What is open, the function, its other arguments, the code.
+CASES: list[tuple[tuple[str, int], str, tuple[Any, ...], str]] = [
+    (DIRECTORY, "advise", (0, 1, Member("NORMAL")), "BAD_DESCRIPTOR"),
+    (PIPE, "advise", (0, 1, Member("NORMAL")), "INVALID_SEEK"),
+    (READABLE, "append-via-stream", (), "BAD_DESCRIPTOR"),
+    (DIRECTORY, "append-via-stream", (), "IS_DIRECTORY"),
+    (DIRECTORY, "read", (1, 0), "IS_DIRECTORY"),
+    (PIPE, "read", (1, 0), "INVALID_SEEK"),
+    (READABLE, "read", (1, 2**63), "INVALID"),
+    (DIRECTORY, "read-via-stream", (0,), "IS_DIRECTORY"),
+    (("file", WRITE), "read-via-stream", (0,), "BAD_DESCRIPTOR"),
+    (READABLE, "set-size", (1,), "BAD_DESCRIPTOR"),
+    (("file", WRITE), "set-size", (2**63,), "INVALID"),
+    (READABLE, "set-times", (KEEP, KEEP), "NOT_PERMITTED"),
+    (PIPE, "sync", (), "INVALID"),
+    (PIPE, "sync-data", (), "INVALID"),
+    (READABLE, "stat-at", (0, "x"), "NOT_DIRECTORY"),
+    (DIRECTORY, "metadata-hash-at", (0, "none"), "NO_ENTRY"),
+    (DIRECTORY, "readlink-at", ("../file",), "NOT_PERMITTED"),
+]
+
+
+@pytest.mark.parametrize(("opened", "function", "arguments", "code"), CASES)
 def test_descriptors(
     guest: Guest, opened: tuple[str, int], function: str, arguments: tuple[Any, ...], code: str
 ) -> None:

@@ -203,15 +203,16 @@ def _resource(resolved: Resolve, t: model.TypeId) -> tuple[str, str]:
 
 
 @cache
-def through(folder: Path) -> Component:
-    """The guest for all interfaces."""
+def binary(folder: Path, packages: tuple[str, ...] = ORDER) -> bytes:
+    """The guest for the interfaces of these packages."""
     groups = [folder / name / "wit" for name in ORDER]
     resolved = resolve(groups, all_features=True)
     wanted = []
     for interface in resolved.interfaces:
         if interface.name is not None:
             full = resolved.packages[interface.package].name.member(interface.name)
-            if not full.startswith(EXPORTED):
+            package = full.partition(":")[2].partition("/")[0]
+            if package in packages and not full.startswith(EXPORTED):
                 wanted.append((full, interface))
     module = encode(parse(_core(resolved, wanted), DEFAULT))
     texts = {"guest.wit": _wit(resolved, wanted)}
@@ -219,7 +220,13 @@ def through(folder: Path) -> Component:
         for file in group.glob("*.wit"):
             texts[f"deps/{group.parent.name}/{file.name}"] = file.read_text()
     world = resolve(texts, all_features=True)
-    return Component(encode_component(new(embed(module, world, select_world(world)))))
+    return encode_component(new(embed(module, world, select_world(world))))
+
+
+@cache
+def through(folder: Path) -> Component:
+    """The guest for all interfaces."""
+    return Component(binary(folder))
 
 
 class Guest:
