@@ -364,36 +364,40 @@ class _Outgoing:
             await body.close()
 
     async def _send(self) -> None:
-        body, transport = self.response.body, self._connection.transport
-        if transport.is_closing():
-            raise HttpError.of("connection-terminated")
-        whole = body.whole()
+        body, whole = self.response.body, self.response.body.whole()
         if whole is None:
             self._incoming.proceed()
         elif not self._incoming.sent:
             self.keep_alive = False
         head = self._head(whole)
-        self._incoming.answered = True
         if self._asked.method == "HEAD" or self.response.status in BODILESS:
-            transport.write(head)
+            self._write(head)
         elif whole is not None:
             self._count(whole)
-            transport.write(head + whole)
+            self._write(head + whole)
         else:
-            transport.write(head)
-            async for piece in body:
-                if piece:
-                    self._count(piece)
-                    transport.write(
-                        b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
-                    )
-                    self._connection.touch()
-                    await self._connection.room()
-            trailers = await body.trailers()
-            if self._chunked:
-                transport.write(b"0\r\n%b\r\n" % _lines(trailers or []))
+            self._write(head)
+            await self._stream(body)
         if self._left:
             raise HttpError.of("HTTP-response-body-size", self.sent)
+
+    async def _stream(self, body: Body) -> None:
+        async for piece in body:
+            if piece:
+                self._count(piece)
+                self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+                self._connection.touch()
+                await self._connection.room()
+        trailers = await body.trailers()
+        if self._chunked:
+            self._write(b"0\r\n%b\r\n" % _lines(trailers or []))
+
+    def _write(self, data: bytes) -> None:
+        transport = self._connection.transport
+        if transport.is_closing():
+            raise HttpError.of("connection-terminated")
+        self._incoming.answered = True
+        transport.write(data)
 
     def _count(self, piece: bytes) -> None:
         size = len(piece)
