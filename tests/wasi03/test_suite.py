@@ -24,7 +24,7 @@ import pytest
 import wadjet
 from tests.corpora import corpora
 from tests.wasi03.endpoints import closed_address, endpoints
-from wadjet.wasi import Capture, Wasi
+from wadjet.wasi import Capture, Tree, Wasi
 
 FOLDER = "rust/testsuite/wasm32-wasip3"
 SOURCE = Path(wadjet.__file__).parents[1]
@@ -71,25 +71,42 @@ def test_program(program: Path, tmp_path: Path) -> None:
     if root is not None:
         shutil.copytree(program.parent / root, tmp_path / "root", symlinks=True)
     if {each["type"] for each in operations} <= ALONE:
-        _run_here(program, specification, tmp_path if root else None)
+        _run_here(program, specification, tmp_path / "root" if root else None)
     else:
         _converse(program, specification, tmp_path if root else None)
 
 
-def _run_here(program: Path, specification: dict[str, Any], root: Path | None) -> None:
+def _is_rooted(program: Path) -> bool:
+    operations = _specification(program)["operations"]
+    return "root" in operations[0] and {each["type"] for each in operations} <= ALONE
+
+
+def test_programs_in_memory() -> None:
+    """The same with a tree in memory for the folder: a program cannot tell the difference."""
+    programs = [each.values[0] for each in _programs() if _is_rooted(each.values[0])]
+    assert len(programs) > 10
+    for program in programs:
+        specification = _specification(program)
+        folder = program.parent / specification["operations"][0]["root"]
+        files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+        tree = Tree({name: path.read_bytes() for name, path in files.items()})
+        _run_here(program, specification, tree)
+
+
+def _run_here(program: Path, specification: dict[str, Any], root: Path | Tree | None) -> None:
     run, wait = specification["operations"]
     err = Capture()
     grants = Wasi(
         [program.name, *run.get("args", [])],
         run.get("env"),
-        {} if root is None else {"/": root / "root"},
+        {} if root is None else {"/": root},
         stdin=None,
         stdout=None,
         stderr=err,
         network="sockets" in specification["proposals"],
     )
     result = wadjet.run(program, wasi=grants, limits=wadjet.Limits(seconds=PATIENCE))
-    assert result.returncode == wait.get("exit_code", 0), err.data.decode()
+    assert result.returncode == wait.get("exit_code", 0), f"{program.stem}: {err.data.decode()}"
 
 
 def _converse(program: Path, specification: dict[str, Any], root: Path | None) -> None:
