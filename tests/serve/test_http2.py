@@ -25,6 +25,7 @@ from wadjet import Component
 from wadjet.cli import main
 from wadjet.wasi import Wasi
 from wadjet.wasi.http.errors import HttpError
+from wadjet.wasi.http.fields import Entries
 from wadjet.wasi.http.message import Body, Request, Response, read_all, whole_body
 from wadjet.wasi.service import Service
 
@@ -220,6 +221,22 @@ def test_trailers_both_ways() -> None:
     run(main)
 
 
+def test_trailers_that_may_not_be_sent() -> None:
+    async def trailers() -> Entries:
+        return [("TE", b"gzip")]
+
+    async def handler(request: Request) -> Response:
+        return Response(200, [], Body(aiter(whole_body(b"abc")), trailers))
+
+    async def main() -> None:
+        async with serving(handler) as (port, _), Peer.to(port) as peer:
+            number = peer.request()
+            assert await peer.until(h2.events.StreamEnded, number)
+            assert peer.data(number) == b"abc"
+
+    run(main)
+
+
 def test_head_has_no_body_and_fields_of_connections_are_dropped() -> None:
     async def handler(request: Request) -> Response:
         fields = [
@@ -260,6 +277,27 @@ def test_what_precedes_a_response() -> None:
             peer.flush()
             await peer.until(h2.events.StreamEnded, number)
             assert peer.data(number) == b"go"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(":method", "A B"), (":path", "a"), (":path", "/a b"), (":authority", "a b"), ("host", "²")],
+)
+def test_what_is_no_request_is_refused(name: str, value: str) -> None:
+    fields = {":method": "GET", ":scheme": "http", ":authority": "a", ":path": "/", name: value}
+    if name == "host":
+        del fields[":authority"]
+
+    async def main() -> None:
+        async with serving(echo) as (port, _), Peer.to(port) as peer:
+            written = [(n.encode(), v.encode("latin-1")) for n, v in fields.items()]
+            peer.wire.config.validate_outbound_headers = False
+            peer.wire.send_headers(1, written, end_stream=True)
+            peer.flush()
+            assert int((await peer.until(h2.events.StreamReset, 1)).error_code) == 1
+            assert await peer.until(h2.events.StreamEnded, peer.request())
 
     run(main)
 

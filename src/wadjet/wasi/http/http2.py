@@ -8,11 +8,14 @@ from typing import Any, Final, final
 
 from wadjet.wasi.http.connection import Connection, Connections
 from wadjet.wasi.http.errors import HttpError, http_error, internal
-from wadjet.wasi.http.fields import Entries
+from wadjet.wasi.http.fields import Entries, is_token
 from wadjet.wasi.http.http2_wire import (
-    INTERNAL_ERROR, MOST_STREAMS, NO_ERROR, REFUSED_STREAM, Block, Stream, Wire, block, entries,
+    INTERNAL_ERROR, MOST_STREAMS, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Block, Stream, Wire,
+    block, entries,
 )  # fmt: skip
-from wadjet.wasi.http.message import BODILESS, Body, Request, Response, empty_body
+from wadjet.wasi.http.message import (
+    BODILESS, Body, Request, Response, empty_body, is_authority, is_target,
+)  # fmt: skip
 
 #: How many bytes of a request's body are kept before the client is made to wait.
 _WINDOW: Final = (1 << 16) - 1
@@ -94,8 +97,9 @@ class Http2(Connection):
     def on_head(self, number: int, fields: Block) -> None:
         """A request came."""
         stream = self._wire.add(number)
-        if self._retired or len(self._tasks) >= MOST_STREAMS:
-            stream.reset(REFUSED_STREAM)
+        busy = self._retired or len(self._tasks) >= MOST_STREAMS
+        if busy or not _is_sound(fields):
+            stream.reset(REFUSED_STREAM if busy else PROTOCOL_ERROR)
             self._wire.charge()
             return
         task = self._loop.create_task(self._serve(stream, fields))
@@ -183,6 +187,19 @@ class _Incoming:
 
     def _inform(self, status: int, headers: Entries) -> None:
         self._stream.inform([(b":status", b"%d" % status), *block(headers)])
+
+
+def _is_sound(fields: Block) -> bool:
+    """Whether a request says in the right form what is asked for, and of whom."""
+    said = {name: value.decode("latin-1") for name, value in reversed(fields)}
+    target = said.get(b":path", "*")  # CONNECT has none
+    authority = said.get(b":authority") or said.get(b"host")
+    return (
+        is_token(said[b":method"])
+        and (target[0] == "/" or target == "*")
+        and is_target(target)
+        and (not authority or is_authority(authority))
+    )
 
 
 def _joined(headers: Entries) -> Entries:

@@ -78,7 +78,11 @@ class Http2Client(asyncio.Protocol, Link):
         channel = self._channels.get(number)
         if channel is not None:
             status = next(value for name, value in fields if name == b":status")
-            channel.begin(int(status), entries(fields))
+            if status.isdigit() and 100 <= int(status[:4]) <= 999:
+                channel.begin(int(status), entries(fields))
+            else:
+                channel.fail(HttpError.of("HTTP-protocol-error"))
+                channel.close()
 
     def on_end(self, stream: Stream) -> None:
         """An exchange is over."""
@@ -88,6 +92,8 @@ class Http2Client(asyncio.Protocol, Link):
             channel.is_refused = stream.code == REFUSED_STREAM
             channel.is_lost = self._lost and not answered
             channel.fail(HttpError.of("HTTP-response-incomplete") if answered else stream.failure)
+        elif not channel.head.done():
+            channel.fail(HttpError.of("HTTP-protocol-error"))  # it ended before it began
         if self._leaving and not self._channels:
             self._transport.close()
         elif not self._lost:

@@ -414,8 +414,9 @@ class Stream:
     def send_end(self, trailers: Entries | None = None) -> None:
         """That was all. Raises HttpError."""
         self._check()
-        if trailers:
-            self._send_fields(block(trailers), True)
+        fields = block(trailers or ())
+        if fields:
+            self._send_fields(fields, True)
         else:
             self._wire.h2.end_stream(self.number)
         self._sent(True)
