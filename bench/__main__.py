@@ -3,13 +3,16 @@
 import argparse
 import sys
 
-from bench import compiling, components, measure, report, starting
+from bench import compiling, components, measure, objects, report, starting
 from bench.engines import ENGINES, present
 from bench.measure import Plan, Row
 from bench.workloads import programs
 
 PAIRS = (("wadjet", "wasmtime"), ("wadjet", "node"), ("wadjet", "native"), ("wasmtime", "native"))
-PARTS = ("steady", "calls", "components", "start", "cold", "instances", "scaling", "compiling")
+PARTS = (
+    "steady", "calls", "objects", "components", "start", "cold", "instances", "scaling",
+    "compiling",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -24,6 +27,10 @@ def main() -> int:
         tables["Steady state"] = measure.steady(engines, chosen, plan, _say)
     if "calls" in options.part:
         tables["From Python"] = measure.micro(engines, options.rounds, _say)
+    if "objects" in options.part:
+        plan = Plan(options.rounds, options.warm, options.tier)
+        tables["Kotlin"] = measure.steady(engines, programs("gc"), plan, _say)
+        tables["Objects"] = objects.measure(options.rounds, _say)
     if "components" in options.part:
         tables["Components"] = components.measure(options.rounds, _say)
     if "start" in options.part:

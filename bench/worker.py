@@ -53,7 +53,7 @@ class Wasmtime(Adapter):
 
         self._w = wasmtime
         config = wasmtime.Config()
-        config.wasm_exceptions = True
+        config.wasm_exceptions = config.wasm_gc = config.wasm_function_references = True
         self._engine = wasmtime.Engine(config)
 
     def load(self) -> None:
