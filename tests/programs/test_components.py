@@ -13,6 +13,7 @@ from tests.corpora import workloads
 from tests.programs.made import (
     javascript_component, javascript_flow, python_component, python_flow,
 )  # fmt: skip
+from wadjet.wasi import Capture
 
 FETCHED = [
     pytest.mark.programs,
@@ -39,6 +40,14 @@ def test_c(tier: str) -> None:
     assert ops.add(2**62, -1) == 2**62 - 1
     assert ops.greet("wörld") == "hello wörld"
     assert ops.sum([1, 2, 3]) == ops.sum(range(4)) == 6
+
+
+def test_a_command() -> None:
+    """C that was compiled for WASI 0.1, with the adapter to 0.2."""
+    out = Capture()
+    file = workloads() / "components" / "hello_p2.wasm"
+    result = wadjet.run(file, wasi=wadjet.Wasi(["hello"], stdin=None, stdout=out))
+    assert (result.returncode, out.data) == (0, b"hello 1\n")
 
 
 @pytest.mark.parametrize("name", ["calc_qjs_stub", "calc_qjs"])
