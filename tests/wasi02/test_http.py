@@ -159,12 +159,15 @@ def test_the_side_of_a_server() -> None:
     assert isinstance(third, HttpError)
 
 
-@pytest.mark.parametrize("status", [99, 200])
-def test_only_informational_statuses_go_ahead(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(99, "HttpProtocolError"), (200, "HttpProtocolError"), (101, "InternalError")],
+)
+def test_only_informational_statuses_go_ahead(status: int, why: str) -> None:
     with Guest() as guest:
         outparam, fields = ResponseOutparam(lambda _: None), guest(TYPES, "fields.new")
         function = "response-outparam.send-informational"
-        assert guest.refusal(TYPES, function, outparam, status, fields) == "InternalError"
+        assert guest.refusal(TYPES, function, outparam, status, fields) == why
 
 
 def test_a_request_over_the_network() -> None:

@@ -478,8 +478,10 @@ class ResponseOutparam:
 
     def send_informational(self, status: int, headers: Fields) -> None:
         """Tell something before the answer."""
-        if not 100 <= status <= 199 or status == 101:  # which would end HTTP
-            raise ResultError(case("internal-error", "not an informational status"))
+        if not 100 <= status <= 199:
+            raise ResultError(case("HTTP-protocol-error"))
+        if status == 101:
+            raise ResultError(case("internal-error", "it would end HTTP"))
         if self._inform is not None:
             self._inform(status, headers.entries())
 
