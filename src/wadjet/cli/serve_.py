@@ -1,6 +1,7 @@
 """`wadjet serve`: an HTTP component behind a port."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from wadjet.wasi.serving import Server
     from wadjet.wasi.tally import Share
 
+#: So many instances are cleared away together.
+_BATCH: Final = 8
+#: So many times what survives a look at all objects stays out of further ones.
+_KEEPINGS: Final = 8
 #: How long a worker that ended by itself is waited for before another takes its place.
 _PAUSE: Final = 1.0
 
@@ -112,13 +117,29 @@ def _maker(args: Namespace) -> "Callable[[], Service]":
         try:
             require_h11()
             component = Component.from_file(args.file)
-            return Service(component, wasi, limits, tier=args.tier, report=_report)
+            return Service(
+                component, wasi, limits, tier=args.tier, report=_report, ended=_tidying()
+            )
         except Error as error:
             raise Failure(explain(args.file, error)) from None
         except OSError as error:
             raise Failure(f"{args.file}: {error.strerror or error}") from None
 
     return make
+
+
+def _tidying() -> Callable[[], None]:
+    """What looks for garbage whenever a few instances have ended: they hold much memory, and many
+    at once would take long to clear away."""
+    count = 0
+
+    def ended() -> None:
+        nonlocal count
+        count += 1
+        if count % _BATCH == 0:
+            asyncio.get_running_loop().call_soon(gc.collect)
+
+    return ended
 
 
 def _allow_files() -> None:
@@ -154,12 +175,29 @@ def _serve(
         server = Server(make, options)
         await server.start([main], admin)
         settle()
+        _keep()
         await _until_stopped(server)
         await server.stop()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(run())
     return 0
+
+
+def _keep() -> None:
+    """Have Python look no more at what the first requests leave behind: code, and what is known of
+    it. It is a lot, and everybody waits during a look."""
+    left = _KEEPINGS
+
+    def after(phase: str, info: dict[str, int]) -> None:
+        nonlocal left
+        if phase == "stop" and info["generation"] == 2:
+            gc.freeze()
+            left -= 1
+            if not left:
+                gc.callbacks.remove(after)
+
+    gc.callbacks.append(after)
 
 
 async def _until_stopped(server: "Server") -> None:

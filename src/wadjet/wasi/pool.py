@@ -38,9 +38,17 @@ class Pool:
     """At most `most` instances, each for `reuse` requests, `concurrency` of them at a time."""
 
     def __init__(
-        self, make: Callable[[], Worker], *, most: int, reuse: int, concurrency: int
+        self,
+        make: Callable[[], Worker],
+        ended: Callable[[], object] | None,
+        *,
+        most: int,
+        reuse: int,
+        concurrency: int,
     ) -> None:
+        """`ended` is called whenever an instance has ended."""
         self._make: Final = make
+        self._ended: Final = ended
         self._most: Final = most
         self._reuse: Final = reuse
         self._concurrency: Final = concurrency
@@ -92,6 +100,8 @@ class Pool:
         elif worker.active == 0 and worker in self._all:
             self._all.discard(worker)
             worker.instance.close()
+            if self._ended is not None:
+                self._ended()
         self._wake()
 
     def _list(self, worker: Worker) -> None:

@@ -62,8 +62,10 @@ class Service:
         *,
         tier: str = "auto",
         report: Callable[[str], object] | None = None,
+        ended: Callable[[], object] | None = None,
     ) -> None:
-        """`report` is told in words what went wrong with guests."""
+        """`report` is told in words what went wrong with guests, `ended` that an instance has
+        ended, which may be garbage soon."""
         names = [item.name for item in component.exports]
         export = next((n for n in names if matches(_PROXY, n) or matches(_SERVICE, n)), None)
         if export is None:
@@ -79,6 +81,7 @@ class Service:
         self._exchange: Final = _ProxyExchange if is_proxy else _ServiceExchange
         self.pool: Final = Pool(
             self._make,
+            ended,
             most=self.limits.instances,
             reuse=self.limits.reuse,
             concurrency=1 if is_proxy else self.limits.concurrency,
