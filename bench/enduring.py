@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -88,8 +89,7 @@ def _read(process: int, name: str) -> str:
 @contextmanager
 def serving(*options: str) -> Iterator[Served]:
     """A server of the guest of the tests. It must end well when it is told to."""
-    from tests.serve.guest import binary
-
+    binary: Callable[[], bytes] = import_module("tests.serve.guest").binary
     with tempfile.TemporaryDirectory() as folder:
         guest, log = Path(folder, "guest.wasm"), Path(folder, "log")
         guest.write_bytes(binary())
@@ -302,10 +302,11 @@ def main() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     run: Callable[[Served], Awaitable[bool]]
+    flags: list[str] = []
     if options.what == "slow":
-        flags, run = [], lambda served: slow(served, options.clients)
+        run = lambda served: slow(served, options.clients)  # noqa: E731
     elif options.what == "stream":
-        flags, run = [], lambda served: stream(served, options.bytes)
+        run = lambda served: stream(served, options.bytes)  # noqa: E731
     else:
         flags = "--workers 2 --timeout 2 --slice 0.5 --max-memory 16M".split()
         run = lambda served: mixed(served, options.minutes)  # noqa: E731

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -157,8 +158,7 @@ def the_peer() -> Application:
 
 def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """How each server is started; `{port}` stands for the port."""
-    from tests.serve.guest import binary
-
+    binary: Callable[[], bytes] = import_module("tests.serve.guest").binary
     guest = folder / "hello.wasm"
     guest.write_bytes(binary())
     os.environ["BENCH_GUEST"] = str(guest)
