@@ -61,6 +61,13 @@ def _options(parser: ArgumentParser) -> None:
         "--reuse", metavar="N", type=natural, default=1000, help="requests an instance serves"
     )
     parser.add_argument(
+        "--instances",
+        metavar="N",
+        type=natural,
+        default=1000,
+        help="instances of a process at a time; further requests wait for one (default: 1000)",
+    )
+    parser.add_argument(
         "--concurrency",
         metavar="N",
         type=natural,
@@ -109,7 +116,12 @@ def _maker(args: Namespace) -> "Callable[[], Service]":
     from wadjet.wasi.service import Service, ServiceLimits
 
     limits = ServiceLimits(
-        args.timeout, args.slice, args.max_memory, max(args.reuse, 1), max(args.concurrency, 1)
+        args.timeout,
+        args.slice,
+        args.max_memory,
+        max(args.reuse, 1),
+        max(args.concurrency, 1),
+        max(args.instances, 1),
     )
     wasi = granted(args, [Path(args.file).name], stdin=None)
 
