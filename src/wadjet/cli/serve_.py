@@ -101,7 +101,7 @@ def _run(args: Namespace) -> int:
     print(f"wadjet: serving {scheme}://{_shown(main)}", file=sys.stderr, flush=True)
     for each in admin:
         print(f"wadjet: operators at http://{_shown(each)}", file=sys.stderr, flush=True)
-    if args.workers == 1:
+    if args.workers <= 1:
         return _serve(args, make, tls, main, admin)
     tally = Tally(args.workers)
     return _Workers(
