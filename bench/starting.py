@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.engines import environment
@@ -144,7 +144,17 @@ def jobs(chosen: list[str], large: bool) -> Iterator[list[Job]]:
         for program, make in PROGRAMS.items() if large or chosen else ():
             if program in chosen or (large and not chosen):
                 found += make(work)[:1]
-        yield found
+        yield [replace(job, wasm=_named(job, work / "programs")) for job in found]
+
+
+def _named(job: Job, place: Path) -> Path:
+    """The program under the name that it is to be told: some are many tools in one."""
+    name = job.args[0]
+    if job.wasm.name == name or "/" in name:
+        return job.wasm
+    place.mkdir(exist_ok=True)
+    (place / name).symlink_to(job.wasm)
+    return place / name
 
 
 def _go_mix(work: Path) -> Job:
