@@ -384,6 +384,7 @@ class Store:
         if VM_STORE.read(store.address, "depth") == 1 and store._alarm is not None:
             store._alarm.cancel()
             store._alarm = None
+            store._interrupt.value = 0
         self.release()
 
     def _time_over(self) -> None:
