@@ -3,7 +3,12 @@
 import os
 import signal
 
+import hypothesis
 import pytest
+
+# how long an example takes is the machine's affair
+hypothesis.settings.register_profile("wadjet", deadline=None)
+hypothesis.settings.load_profile("wadjet")
 
 # what is tested is compiled here and now, not found on disk
 os.environ["WADJET_CACHE"] = "off"

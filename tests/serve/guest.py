@@ -4,6 +4,7 @@
 /n      so, a tenth of a second later   /spin    computes for ever
 /eat    so, and keeps another MiB       /sleep   waits for ever, in `poll`
 /stream gives back what it is sent      /cut-off traps after a piece of the response
+/only-once answers "hello" once         /say-nothin never answers
 """
 
 from functools import cache
@@ -65,6 +66,7 @@ _TEXT = """(module
   (data (i32.const 8) "hello")
   (global $top (mut i32) (i32.const 1024))
   (global $incoming (mut i32) (i32.const 0))
+  (global $served (mut i32) (i32.const 0))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (global.get $top)
     (global.set $top (i32.add (global.get $top) (local.get 3))))
@@ -73,6 +75,10 @@ _TEXT = """(module
     (global.set $top (i32.const 1024))
     (call $path (local.get $request) (i32.const 256))
     (local.set $length (i32.load (i32.const 264)))
+    (global.set $served (i32.add (global.get $served) (i32.const 1)))
+    (if (i32.eq (local.get $length) (i32.const 10))
+      (then (if (i32.gt_u (global.get $served) (i32.const 1)) (then return))))
+    (if (i32.eq (local.get $length) (i32.const 11)) (then return))
     (if (i32.eq (local.get $length) (i32.const 3)) (then unreachable))
     (if (i32.eq (local.get $length) (i32.const 5)) (then (loop $for_ever (br $for_ever))))
     (if (i32.eq (local.get $length) (i32.const 6))

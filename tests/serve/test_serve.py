@@ -117,6 +117,28 @@ def test_an_instance_serves_so_many_requests() -> None:
     serving(talk, reuse=2)
 
 
+def test_guests_that_are_made_for_one_request() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        for _ in range(4):
+            assert await ask("/only-once") == (200, b"hello")
+        assert server.service.pool.reuse == 1
+        assert server.service.counters.instances_made == 4
+
+    serving(talk)
+
+
+def test_guests_that_never_answer_are_asked_twice_at_most() -> None:
+    async def talk(server: Server, ask: Talk) -> None:
+        assert (await ask("/"))[0] == 200
+        assert (await ask("/say-nothin"))[0] == 502
+        assert server.service.counters.instances_made == 2
+        for _ in range(3):
+            assert (await ask("/"))[0] == 200
+        assert server.service.pool.reuse > 1
+
+    serving(talk)
+
+
 def test_health_metrics_and_reload() -> None:
     async def talk(server: Server, ask: Talk) -> None:
         assert await ask("/healthz") == (200, b"ok\n")

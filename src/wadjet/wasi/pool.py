@@ -35,7 +35,8 @@ class Worker:
 
 @final
 class Pool:
-    """At most `most` instances, each for `reuse` requests, `concurrency` of them at a time."""
+    """At most `most` instances, each for `reuse` requests (which may be changed), `concurrency` of
+    them at a time."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Pool:
         self._make: Final = make
         self._ended: Final = ended
         self._most: Final = most
-        self._reuse: Final = reuse
+        self.reuse = reuse
         self._concurrency: Final = concurrency
         self._all: Final[set[Worker]] = set()
         #: those that have room, the last used last
@@ -87,14 +88,14 @@ class Pool:
             self._list(worker)
         worker.active += 1
         worker.served += 1
-        if worker.active >= self._concurrency or worker.served >= self._reuse:
+        if worker.active >= self._concurrency or worker.served >= self.reuse:
             self._idle.pop().listed = False
         return worker
 
     def give(self, worker: Worker) -> None:
         """A request is over: the instance has room again, or has done its work."""
         worker.active -= 1
-        if not worker.broken and worker.served < self._reuse:
+        if not worker.broken and worker.served < self.reuse:
             if not worker.listed:
                 self._list(worker)
         elif worker.active == 0 and worker in self._all:

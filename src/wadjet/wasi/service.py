@@ -26,6 +26,8 @@ _PROXY: Final = "wasi:http/incoming-handler@0.2.0"
 _SERVICE: Final = "wasi:http/handler@0.3.0"
 #: What is counted for a request whose client has gone before the head of the response.
 _GONE: Final = 499
+#: The methods that a guest may be asked twice.
+_SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,39 @@ class Service:
         counters.requests += 1
         status = _GONE
         try:
-            worker = self._free() or await self._freed()
-            exchange = self._exchange(self, worker)
-            exchange.begin(request)
-            response = exchange.response() or await exchange.wait()
+            response = await self._answer(request)
             status = response.status
         except HttpError as error:
             status = status_of(error.code)
             raise
         finally:
             counters.by_status[status] = counters.by_status.get(status, 0) + 1
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        """Have an instance answer. Raises HttpError.
+
+        Some guests are made for one request: they answer none after it. That is seen when one of
+        them is used again and a new instance can do what it could not.
+        """
+        worker = self._free() or await self._freed()
+        exchange = self._exchange(self, worker)
+        exchange.begin(request)
+        try:
+            return exchange.response() or await exchange.wait()
+        except HttpError:
+            is_second = exchange.silent and worker.served == 2
+            if not is_second or request.method not in _SAFE or request.body.whole() is None:
+                raise
+        usual, self.pool.reuse = self.pool.reuse, 1
+        try:
+            fresh = self._exchange(self, self._free() or await self._freed())
+            fresh.begin(request)
+            response = fresh.response() or await fresh.wait()
+        except HttpError:
+            self.pool.reuse = usual
+            raise
+        self._tell("the guest's instances answer one request each: they are not used again")
         return response
 
     def _free(self) -> Worker | None:
@@ -182,7 +207,7 @@ class _Exchange(ABC):
 
     __slots__ = (
         "_answer", "_body", "_call", "_clock", "_delivered", "_failure", "_late", "_returned",
-        "_service", "_waiter", "_worker",
+        "_service", "_waiter", "_worker", "silent",
     )  # fmt: skip
 
     def __init__(self, service: Service, worker: Worker) -> None:
@@ -192,6 +217,8 @@ class _Exchange(ABC):
         self._call: Call | None = None
         #: whether the guest's call is over, and whether the client has all it gets
         self._returned = self._delivered = False
+        #: whether the guest has returned without a word
+        self.silent = False
         #: what ended the body before its end
         self._failure: HttpError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -378,6 +405,7 @@ class _ProxyExchange(_Exchange):
         return IncomingRequest(request), ResponseOutparam(self._settle, request.inform)
 
     def _result(self, value: Any) -> Response | HttpError:
+        self.silent = self._worker.broken = True
         return internal("the guest gave no answer")
 
 
