@@ -248,3 +248,39 @@ print(made.exports.f(1), "llvmlite" in sys.modules)
         for number in ("1", "2")
     ]  # fmt: skip
     assert seen == [["2", "False"], ["3", "False"]]
+
+
+@pytest.mark.parametrize("vectors", ["", "(local v128)"])
+@pytest.mark.parametrize("type_", ["i32", "i64", "f32", "f64"])
+def test_what_was_read_before_a_call_stays_when_its_result_is_assigned(
+    type_: str, vectors: str
+) -> None:
+    """The operand below stands for the local until that changes; the copy must not destroy what the
+    call has left."""
+    agree(
+        f"""(module
+          (func $seven (result {type_}) ({type_}.const 7))
+          (func (export "f") (param {type_}) (result {type_} {type_}) {vectors}
+            (local.get 0)
+            (local.tee 0 (call $seven))))""",
+        LETTERS[type_],
+    )
+
+
+def test_what_was_read_before_other_results_are_assigned_stays() -> None:
+    for result in (
+        "(memory.grow (i32.const 1))",
+        "(i32.div_s (i32.const 100) (i32.const 7))",
+        "(i32.rem_u (i32.const 100) (local.get 0))",
+        "(i32.shl (i32.const 100) (local.get 0))",
+        "(global.get $g)",
+        "(i32.lt_s (local.get 0) (i32.const 7))",
+        "(i32.trunc_f32_s (f32.const 7))",
+        "(i32x4.extract_lane 2 (v128.const i32x4 1 2 3 4))",
+    ):
+        agree(
+            f"""(module (memory 1 9) (global $g i32 (i32.const 8))
+              (func (export "f") (param i32) (result i32 i32)
+                (local.get 0) (local.tee 0 {result})))""",
+            3,
+        )

@@ -26,7 +26,7 @@ from wadjet.engine.baseline.selection import (
     ACCESSES, BINARY, COMPARE, EQUAL, UNEQUAL,
 )  # fmt: skip
 from wadjet.engine.baseline.x86 import (
-    CALL, CONST32, CONST64, E, JUMP, NE, P, RDI, REGISTERS, RSI, XMM0, copy_vector,
+    CALL, CONST32, CONST64, E, JUMP, NE, P, RDI, RDX, REGISTERS, RSI, XMM0, XMM1, copy_vector,
     jump_if, load_constant, rm, to_frame, to_register,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
@@ -315,12 +315,19 @@ class FunctionCompiler:
         self.free_xmm[:] = self.frame.temps_xmm
 
     def unshare(self, local: int) -> None:
-        """A local is about to change: operands that stand for what it was get copies."""
-        where = self.homes[local]
+        """A local is about to change: operands that stand for what it was get copies. What a call
+        has left in rax or xmm0, or a divisor in rcx, stays."""
+        where = source = self.homes[local]
         stack = self.stack
         for h, each in enumerate(stack):
             if each == where:
-                self.to_slot(h, where)
+                if source < 0 and self.unit == 16:
+                    source = XMM1
+                    self.out.append(copy_vector(source, where))
+                elif source < 0:
+                    source = RDX
+                    self.out.append(to_register(source, where, 1))
+                self.to_slot(h, source)
                 stack[h] = self.slots[h]
 
     def to_gpr(self, register: int, where: int, wide: int) -> None:
