@@ -11,7 +11,7 @@ import pytest
 from wadjet.core.binary import encode
 from wadjet.core.opcodes import ROWS
 from wadjet.core.validate import validate
-from wadjet.testing.engines import Guest, Outcome, engine
+from wadjet.testing.engines import Outcome, engine
 from wadjet.testing.generate import PRESETS, Options, generate
 from wadjet.testing.oracle import Report, difference, observe
 from wadjet.testing.regression import as_text, read
