@@ -381,9 +381,10 @@ class Store:
     def leave(self) -> None:
         """End what `enter` began."""
         store = self.current()
-        if VM_STORE.read(store.address, "depth") == 1 and store._alarm is not None:
-            store._alarm.cancel()
-            store._alarm = None
+        if VM_STORE.read(store.address, "depth") == 1:
+            if store._alarm is not None:
+                store._alarm.cancel()
+                store._alarm = None
             store._interrupt.value = 0
         self.release()
 
