@@ -5,27 +5,18 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import wadjet
-from bench.programs import execute, once, pip_package
+from bench.programs import once
 from tests.cli.process import ENV, WADJET
+from tests.programs.made import PYTHON, componentize_py, examples
 from tests.programs.serving import PATIENCE, served
 from tests.wasi03.endpoints import endpoints
 
-pytestmark = [
-    pytest.mark.programs,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not {"WADJET_PROGRAMS", "WADJET_COMPONENTIZE_PY"} <= set(os.environ),
-        reason="NO EXAMPLES: WADJET_COMPONENTIZE_PY names a checkout of "
-        "bytecodealliance/componentize-py, WADJET_PROGRAMS a folder for what is made of it",
-    ),
-]
-_VERSION = "0.25.1"
+pytestmark = examples("componentize-py", "WADJET_COMPONENTIZE_PY")
 COMMAND, PROXY = "wasi:cli/command@{}", "wasi:http/proxy@0.2.0"
 
 #: There is no numpy for WASI in any registry: this is what the example needs of it.
@@ -48,12 +39,10 @@ def _made(name: str, world: str, module: str = "app", *flags: str) -> Path:
         (work / "numpy.py").write_text(_NUMPY)
         own = work / f"{name}.wit"
         wit = own if own.exists() else checkout / "wit"
-        run = "import sys, componentize_py; sys.exit(componentize_py.script())"
-        words = ("-d", wit, "-w", world, "componentize", *flags, module)
-        env = {"PYTHONPATH": str(pip_package("componentize-py", _VERSION))}
-        execute(sys.executable, "-c", run, *words, "-o", folder / "made.wasm", cwd=work, env=env)
+        words: tuple[str | Path, ...] = ("-d", wit, "-w", world, "componentize", *flags, module)
+        componentize_py(*words, "-o", folder / "made.wasm", cwd=work)
 
-    return once(f"made/example-{name}-{_VERSION}", make) / "made.wasm"
+    return once(f"made/example-{name}-{PYTHON}", make) / "made.wasm"
 
 
 def _run(*words: str | Path) -> str:

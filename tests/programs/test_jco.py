@@ -9,19 +9,11 @@ import pytest
 
 import wadjet
 from bench.programs import execute, npm_package, once
-from tests.programs.made import JCO
+from tests.programs.made import JCO, examples
 from tests.programs.serving import served
 from tests.wasi03.endpoints import endpoints
 
-pytestmark = [
-    pytest.mark.programs,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not {"WADJET_PROGRAMS", "WADJET_JCO"} <= set(os.environ),
-        reason="NO EXAMPLES: WADJET_JCO names a checkout of bytecodealliance/jco, "
-        "WADJET_PROGRAMS a folder for what is made of it",
-    ),
-]
+pytestmark = examples("jco", "WADJET_JCO")
 
 
 def _made(name: str, source: str = "component.js", *options: str) -> Path:

@@ -18,14 +18,18 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import pytest
 import trustme
 
 from wadjet.wasi.host.network import Network
 from wadjet.wasi.http.client import Client
 from wadjet.wasi.http.connection import Connections, ServerOptions
+from wadjet.wasi.http.errors import HttpError
 from wadjet.wasi.http.message import Body, Handler, Request, Response, read_all, whole_body
 from wadjet.wasi.http.server import connections
 from wadjet.wasi.http.tls import server_context
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @cache
@@ -217,3 +221,36 @@ class Peer:
         """The error code with which the server ends the connection; None if it just ends it."""
         event = await self.until(h2.events.ConnectionTerminated)
         return None if event is None else int(event.error_code)
+
+
+@asynccontextmanager
+async def talking(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server that does as a function says with each connection: its port."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def failure(sender: Client, url: str, **more: Any) -> HttpError:
+    """How a request fails."""
+    with pytest.raises(HttpError) as caught:
+        await ask(sender, url, **more)
+    return caught.value

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, final
@@ -11,6 +12,7 @@ from typing import Any, Final, final
 from wadjet.wasi.http.connection import Connection, Connections
 from wadjet.wasi.http.errors import HttpError, http_error, internal, status_of
 from wadjet.wasi.http.fields import Entries, content_length
+from wadjet.wasi.http.inflow import Inflow
 from wadjet.wasi.http.message import BODILESS, Body, Request, Response, empty_body
 from wadjet.wasi.http.parsers import BadRequest, Head, parser
 
@@ -30,57 +32,43 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 class _Incoming:
     """A request that came, and what came of its body."""
 
-    __slots__ = (
-        "answered", "arrived", "connection", "ended", "failed", "head", "held", "pieces", "sent",
-        "trailers",
-    )  # fmt: skip
+    __slots__ = ("answered", "connection", "head", "inflow", "sent")
 
     def __init__(self, connection: "Http1", head: Head) -> None:
         self.connection: Final = connection
         self.head: Final = head
+        self.inflow: Final = Inflow(lambda _: connection.regulate())
         #: whether the response has begun
         self.answered = False
         #: whether the client sends the body, or waits to be told so
         self.sent = not head.expects
-        self.pieces: Final[deque[bytes]] = deque()
-        self.held = 0
-        self.ended = False
-        #: nothing more of it can come
-        self.failed = False
-        self.trailers: Entries | None = None
-        #: somebody waits for more
-        self.arrived: asyncio.Future[None] | None = None
 
-    def wake(self) -> None:
-        """Something has changed."""
-        if self.arrived is not None and not self.arrived.done():
-            self.arrived.set_result(None)
+    def fail(self) -> None:
+        """The client will send no more of it."""
+        self.inflow.fail(HttpError.of("connection-terminated"))
 
     def body(self) -> Body:
         """The body, as it comes."""
-        if self.ended and not self.pieces and self.trailers is None:
-            return empty_body()
-        return Body(self._iterate(), self._fields)
+        return empty_body() if self.inflow.is_empty else Body(self._iterate(), self._fields)
 
     async def _iterate(self) -> AsyncIterator[bytes]:
         self.proceed()
-        while True:
-            while self.pieces:
-                piece = self.pieces.popleft()
-                self.held -= len(piece)
-                self.connection.regulate()
-                yield piece
-            if self.failed:
-                raise HttpError.of("connection-terminated")
-            if self.ended:
-                return
-            await self.more()
+        while (piece := await self._next()) is not None:
+            yield piece
+
+    async def _next(self) -> bytes | None:
+        if not self.inflow.held:
+            self.connection.touch()
+        return await self.inflow.next()
+
+    async def _fields(self) -> Entries | None:
+        return self.inflow.trailers
 
     def proceed(self) -> None:
         """Tell a client that waits for this to send the body."""
         if not self.sent and not self.answered:
             self.sent = True
-            if not self.pieces and not self.ended:
+            if not self.inflow.held and not self.inflow.over:
                 self.inform(100, [])
 
     def inform(self, status: int, headers: Entries) -> None:
@@ -89,30 +77,16 @@ class _Incoming:
         if not self.answered and not connection.lost:
             connection.transport.write(_head(status, headers))
 
-    async def more(self) -> None:
-        """Wait for something to come."""
-        self.connection.touch()
-        self.arrived = asyncio.get_running_loop().create_future()
-        try:
-            await self.arrived
-        finally:
-            self.arrived = None
-
-    async def _fields(self) -> Entries | None:
-        return self.trailers
-
     async def discard(self) -> bool:
-        """Take what nobody wanted, unless that is too much; whether it is over."""
+        """Take what nobody wanted, unless that is too much; whether all has come."""
         left = _MAX_DISCARD
-        while not self.failed:
-            left -= self.held
-            self.pieces.clear()
-            self.held = 0
-            self.connection.regulate()
-            if self.ended or left < 0 or not self.sent:
-                break
-            await self.more()
-        return self.ended and not self.failed
+        with suppress(HttpError):
+            while left >= 0 and (self.sent or self.inflow.held or self.inflow.over):
+                piece = await self._next()
+                if piece is None:
+                    return True
+                left -= len(piece)
+        return False
 
 
 @final
@@ -171,8 +145,7 @@ class Http1(Connection):
     def eof_received(self) -> bool:
         """The client will send no more. It may still listen, but most have gone."""
         if self._reading is not None:
-            self._reading.failed = True
-            self._reading.wake()
+            self._reading.fail()
         self._bad = self._bad or 0
         if self._task is None:
             return False
@@ -191,21 +164,20 @@ class Http1(Connection):
     def gone(self) -> None:
         """The other side is gone: so is the request under way."""
         for each in self._waiting:
-            each.failed = True
-            each.wake()
+            each.fail()
         if self._task is not None:
             self._task.cancel()
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is the client's turn."""
-        return self._task is None or self._waiting[0].arrived is not None
+        return self._task is None or self._waiting[0].inflow.is_awaited
 
     def regulate(self) -> None:
         """Read on or wait, by how much there is to do."""
         first = self._waiting[0] if self._waiting else None
         full = len(self._waiting) > _MOST_WAITING or (
-            first is not None and first.held > _HIGH_WATER
+            first is not None and first.inflow.held > _HIGH_WATER
         )
         if full != self._paused and not self.lost:
             self._paused = full
@@ -220,25 +192,20 @@ class Http1(Connection):
 
     def on_data(self, data: bytes) -> None:
         """A piece of its body."""
-        incoming = self._reading
-        assert incoming is not None, "its head came before"
-        incoming.pieces.append(data)
-        incoming.held += len(data)
-        incoming.wake()
+        assert self._reading is not None, "its head came before"
+        self._reading.inflow.put(data)
 
     def on_end(self, trailers: Entries | None) -> None:
         """It is over."""
         incoming, self._reading = self._reading, None
         assert incoming is not None, "its head came before"
-        incoming.trailers, incoming.ended = trailers, True
-        incoming.wake()
+        incoming.inflow.end(trailers)
 
     def _refuse(self, status: int) -> None:
         """What came is no HTTP."""
         self._bad = status
         if self._reading is not None:
-            self._reading.failed = True
-            self._reading.wake()
+            self._reading.fail()
         elif self._task is None and not self._waiting:
             self._end()
 
@@ -286,7 +253,7 @@ class Http1(Connection):
             await outgoing.send()
         finally:
             self._log(request, outgoing, begun)
-        if outgoing.keep_alive and not incoming.ended:
+        if outgoing.keep_alive and not incoming.inflow.is_complete:
             outgoing.keep_alive = await incoming.discard()
         self._next(outgoing.keep_alive)
 

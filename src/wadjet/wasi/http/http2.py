@@ -160,8 +160,7 @@ class _Incoming:
         """What the handler gets."""
         special, headers = self._special, self._headers
         host = next((v.decode("latin-1") for n, v in headers if n == "host"), None)
-        inflow = self._stream.inflow
-        ended = inflow.over and not inflow.held and inflow.trailers is None
+        ended = self._stream.inflow.is_empty
         return Request(
             special[b":method"],
             special.get(b":scheme"),

@@ -21,15 +21,8 @@ class Inflow:
     """
 
     __slots__ = (
-        "_abandoned",
-        "_failure",
-        "_pieces",
-        "_taken",
-        "_waiter",
-        "held",
-        "over",
-        "trailers",
-    )
+        "_abandoned", "_failure", "_pieces", "_taken", "_waiter", "held", "over", "trailers",
+    )  # fmt: skip
 
     def __init__(self, taken: Callable[[int], None] = _ignore) -> None:
         self._pieces: Final[deque[bytes]] = deque()
@@ -47,6 +40,16 @@ class Inflow:
     def is_awaited(self) -> bool:
         """Whether the reader waits for more to come."""
         return self._waiter is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all has come."""
+        return self.over and self._failure is None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all has come, and there is nothing to be read of it."""
+        return self.is_complete and not self.held and self.trailers is None
 
     def put(self, piece: bytes) -> None:
         """A piece came."""
