@@ -60,6 +60,19 @@ def test_stacks_are_counted_while_it_lasts() -> None:
     assert profile.stacks == stacks
 
 
+def test_what_ran_before_is_not_counted() -> None:
+    other = wadjet.Module.from_text("""(func (export "f") (param i32)
+      (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))""")
+    before = wadjet.Instance(other, tier="baseline")
+    instance = wadjet.Instance(wadjet.Module.from_text(TEXT), tier="optimizing")
+    with wadjet.Profile():
+        before.exports.f(50_000_000)
+    before.exports.f(100_000_000)
+    with wadjet.Profile() as profile:
+        instance.exports.work(50_000_000)
+    assert {stack[-1] for stack in profile.stacks} <= {"busy!inner", "busy!outer"}
+
+
 def test_the_picture_shows_what_was_counted() -> None:
     stacks = {("a", "b<"): 3, ("a",): 1, ("c", "b<", "a"): 4, ("rare",): 0}
     picture = ElementTree.fromstring(svg(stacks, "all & more", 0.5))

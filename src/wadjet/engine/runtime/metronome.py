@@ -69,6 +69,8 @@ class Metronome:
     def trace(self, traced: Callable[[list[int]], None] | None, period: float = _PERIOD) -> None:
         """Tell somebody what taps find from now on: the addresses of the frames of a guest, the
         innermost first. `period` is the time between two beats in seconds."""
+        for watched in self._threads[:]:
+            watched.thread.forget_trace()
         self._traced, self._period = traced, period
         self._hurry.set()
 

@@ -59,6 +59,11 @@ class Thread:
         words[0] = 0
         return found
 
+    def forget_trace(self) -> None:
+        """What the last tap found was for somebody else."""
+        if self._trace is not None:
+            self._trace.words()[0] = 0
+
     def _give_signal_stack(self) -> mmap.mmap | None:
         """Make sure that there is a stack to handle a stack overflow on."""
         present = _SignalStack()
