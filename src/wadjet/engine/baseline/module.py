@@ -223,6 +223,8 @@ class Baseline:
         if r.op == Op.MEMORY_COPY:
             ats = [self.memories[k].limits.addr for k in cast(tuple[int, int], c.body.imms[i])]
             return (*ats, I32 if I32 in ats else I64), (), ()
+        if r.op == Op.THROW:
+            return self.tag_type(cast(int, c.body.imms[i])).params, (), ()
         if self._operands is None:
             wanted = {op for op in c.body.ops if row(op).params is None and op not in CONTROL}
             self._operands = self.valid.operands(c.slot, wanted)
