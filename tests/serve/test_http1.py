@@ -27,6 +27,10 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return name
 
 
+#: Readers of bodies that their handlers left behind.
+_left: list[asyncio.Future[bytes]] = []
+
+
 async def _handler(request: Request) -> Response:
     """Says what was asked, in ways that the path names."""
     what = (request.target or "").partition("?")[0]
@@ -38,6 +42,9 @@ async def _handler(request: Request) -> Response:
         return Response(200, PLAIN, Body(_pieces(), _trailers))
     if what == "/early":
         return Response(200, PLAIN, Body(request.body.__aiter__()))
+    if what == "/left":
+        _left.append(asyncio.ensure_future(anext(aiter(request.body))))
+        await asyncio.sleep(0)
     if what == "/short":
         return Response(200, [("content-length", b"9")], Body(_pieces(), length=9))
     if what == "/wrong":
@@ -127,6 +134,22 @@ def test_a_body_that_nobody_wants_is_passed_over() -> None:
     sent = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc"
     last = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
     exchange(sent + last, whole(b"POST http x /") + whole(b"GET http x /", CLOSE))
+
+
+def test_a_body_whose_reader_was_left_behind_is_passed_over() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST /left HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n")
+        answer = whole(b"POST http x /left")
+        assert await reader.readexactly(len(answer)) == answer
+        await asyncio.sleep(0.01)  # the rest is waited for now
+        left = _left.pop()
+        left.cancel()
+        await asyncio.wait([left])
+        writer.write(b"later" + b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        answer = whole(b"GET http x /")
+        assert await reader.readexactly(len(answer)) == answer
+
+    talking(talk)
 
 
 def test_pieces_and_trailers_that_go() -> None:

@@ -85,15 +85,22 @@ class Inflow:
                 raise self._failure
             if self.over:
                 return None
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._wait()
         piece = self._pieces.popleft()
         self.held -= len(piece)
         self._taken(len(piece))
         return piece
+
+    async def _wait(self) -> None:
+        """Until something has come. A reader that was left waiting gives way to the next."""
+        if self._waiter is not None:
+            self._waiter.cancel()
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await waiter
+        finally:
+            if self._waiter is waiter:
+                self._waiter = None
 
     def abandon(self) -> None:
         """The reader wants no more."""
