@@ -15,7 +15,8 @@ from wadjet.core.features import ALL
 from wadjet.core.text import parse
 from wadjet.core.validate import validate
 from wadjet.engine.baseline.module import Baseline
-from wadjet.engine.tiers.compiler import host_settings, runtime_object
+from wadjet.engine.tiers.compiler import runtime_object
+from wadjet.engine.tiers.processor import host_settings
 
 #: Functions of a program that are compiled.
 _MOST = 2000

@@ -27,7 +27,7 @@ from wadjet.engine.llvm.target import Target, host_target
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.store import Store
-from wadjet.engine.tiers.native import host_settings
+from wadjet.engine.tiers.processor import host_settings
 from wadjet.engine.tiers.optimizing import OptimizingCode
 
 from tests.diff.operands import SLOT, function, immediates, operands

@@ -10,6 +10,9 @@ import pytest
 #: Runs something that needs doors and a row, and says which modules are there.
 PROGRAM = """
 import sys, wadjet
+from pathlib import Path
+from wadjet.engine.tiers import stock
+stock.PLACE = Path("nowhere")
 module = wadjet.Module.from_text('''(module
   (func (export "f") (param i32) (result i32)
     (i32.mul (i32.const 0x01010101)

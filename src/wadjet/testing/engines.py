@@ -267,16 +267,16 @@ def _native_features() -> Features:
 
 def _native_accepts(program: Program) -> bool:
     """Where there is no fused multiply-add, relaxed ones are not fused."""
-    from wadjet.engine.tiers.native import host_settings
+    from wadjet.engine.llvm.target import host_target
 
-    here = host_settings()
-    fuses = here.arch != "x86_64" or "fma" in here.features
+    here = host_target()
+    fuses = here.arch != "x86_64" or "+fma" in here.features.split(",")
     return program.canonical and (fuses or "relaxed-simd" not in program.features)
 
 
 def _deterministic(valid: ValidModule) -> "ModuleCode":
-    from wadjet.engine.tiers.native import host_settings
     from wadjet.engine.tiers.optimizing import OptimizingCode
+    from wadjet.engine.tiers.processor import host_settings
 
     return OptimizingCode(valid, replace(host_settings(), deterministic=True))
 

@@ -23,6 +23,11 @@ def forms(settings: Settings) -> dict[str, str]:
     return {name: text for name, need, text in known if not need or need in settings.features}
 
 
+def needs(arch: str) -> dict[str, str]:
+    """Mnemonic → a feature that decides what its text is, where there is one."""
+    return {name: need for name, need, _ in _FORMS.get(arch, []) if need}
+
+
 def _call(result: Shape, symbol: str, of: Shape, *args: str) -> str:
     """A line that gives `{0}r`: an intrinsic of arguments of one shape."""
     typed = ", ".join(f"{of.type} {arg}" for arg in args)

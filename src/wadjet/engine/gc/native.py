@@ -5,7 +5,7 @@ it is. A word is the address of an object (see `wadjet.engine.contract.heap`).
 """
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -89,15 +89,15 @@ class Collector:
 
     __slots__ = ("mark", "reap", "refill", "sweep")
 
-    def __init__(self, wj_mark: int, mark: int, reap: int, sweep: int, refill: int) -> None:
+    def __init__(self, wj_mark: int, at: Mapping[str, int]) -> None:
         """Addresses of machine code: `wj_mark` for marking, with the collector's own function
-        bound; the others have a first parameter (a context) that is not used."""
+        bound; the others, by name, have a first parameter (a context) that is not used."""
         word = ctypes.c_uint64
         marking = ctypes.CFUNCTYPE(None, word, word, word, word)(wj_mark)
-        self.mark = partial(marking, mark)
-        self.reap = ctypes.CFUNCTYPE(None, word, word)(reap)
-        self.sweep = ctypes.CFUNCTYPE(word, word, word)(sweep)
-        self.refill = ctypes.CFUNCTYPE(word, word, word, word)(refill)
+        self.mark = partial(marking, at["mark"])
+        self.reap = ctypes.CFUNCTYPE(None, word, word)(at["reap"])
+        self.sweep = ctypes.CFUNCTYPE(word, word, word)(at["sweep"])
+        self.refill = ctypes.CFUNCTYPE(word, word, word, word)(at["refill"])
 
 
 @final

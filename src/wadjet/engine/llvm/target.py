@@ -24,12 +24,6 @@ class Target:
             return self
         return Target(self.triple, self.cpu, f"{self.features},-avx512f")
 
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """The features that are on, sorted."""
-        words = self.features.split(",")
-        return tuple(sorted(word[1:] for word in words if word.startswith("+")))
-
 
 @cache
 def host_target() -> Target:

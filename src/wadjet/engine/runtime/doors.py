@@ -42,7 +42,7 @@ _new_builtin.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
 _Raw: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
-def _is_plain(type_: FuncType) -> bool:
+def is_plain(type_: FuncType) -> bool:
     """Numbers only, no references and no vectors."""
     types = (*type_.params, *type_.results)
     return not any(isinstance(t, RefType) or t is V128 for t in types)
@@ -65,7 +65,7 @@ class Doors:
     def _symbol(self, kind: str, type_: FuncType, into: bool) -> int:
         """The address of a door into a guest, or out of it; 0 if the signature has none of this
         kind."""
-        key, plain = self._keys.get((type_, into)), _is_plain(type_)
+        key, plain = self._keys.get((type_, into)), is_plain(type_)
         if key is None:
             key, image = self._build(type_, into)
             with self._machine.lock:

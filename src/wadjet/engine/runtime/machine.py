@@ -65,9 +65,9 @@ class Machine:
 
     def __init__(
         self, glue: bytes, platform: Platform, arch: str,
-        collector: Callable[[], tuple[bytes, dict[str, str]]],
+        collector: Callable[[], bytes],
     ) -> None:  # fmt: skip
-        """`collector` gives the object of `gc.collector` and the symbol of each function."""
+        """`collector` gives the object of `gc.collector`, whose exports are symbols in it."""
         self.platform: Final = platform
         self.arch: Final = arch
         self.arena: Final = guest_arena()
@@ -272,12 +272,12 @@ class Machine:
         """Made for the first heap that has something to collect."""
         collector = self._collector
         if collector is None:
-            image, functions = self._build_collector()
+            image = self._build_collector()
             with self.lock:
                 loaded = self.load_own(image)
-                at = {name: loaded.symbols[symbol][0] for name, symbol in functions.items()}
                 self._kept.append(loaded)
-                collector = self._collector = Collector(self.symbols["wj_mark"], **at)
+                at = {name: address for name, (address, _) in loaded.symbols.items()}
+                collector = self._collector = Collector(self.symbols["wj_mark"], at)
         return collector
 
     def _runs(self) -> list[int]:

@@ -1,8 +1,9 @@
 """LLVM for the runtime's own code, in a process apart.
 
-A first start needs a few short objects that only LLVM can make (see `compiler.runtime_object`).
-With LLVM this process would be four times as large, for ever; so another one makes them, gets ready
-while this one reads the module, and ends when nothing was asked of it for a while. Where there can
+A start may need a few short objects that only LLVM can make (see `compiler.runtime_object`): those
+that are not in stock, which are all where there is no stock. With LLVM this process would be four
+times as large, for ever; so another one makes them, and ends when nothing was asked of it for a
+while. If it will surely be wanted, it gets ready while this one reads the module. Where there can
 be none, or LLVM is here anyway, nothing is gained, and the objects are made here.
 """
 
@@ -11,9 +12,9 @@ import threading
 from functools import cache
 from typing import Final, final
 
-from wadjet.engine.llvm.target import Target, is_loaded
+from wadjet.engine.llvm.target import is_loaded
 from wadjet.engine.tiers.background import Worker
-from wadjet.engine.tiers.worker import TARGET, TEXT
+from wadjet.engine.tiers.worker import TEXT
 
 #: Seconds without a request after which the process is dismissed.
 _PATIENCE: Final = 2.0
@@ -40,14 +41,9 @@ class Apart:
                     return  # no thread to be had, for instance as the interpreter shuts down
                 self._worker = Worker(urgent=True)
 
-    def target(self) -> Target | None:
-        """What machine code for here is made for."""
-        answer = self._ask(TARGET)
-        return Target(*answer.decode().split("\n")) if answer else None
-
     def compile(self, text: str, level: int) -> bytes | None:
         """The object of some LLVM text."""
-        return self._ask(TEXT, level, text.encode()) or None
+        return self._ask(level, text.encode()) or None
 
     def lend(self) -> Worker | None:
         """Give the process away, if there is one and nobody waits for its answer: once a guest is
@@ -58,7 +54,7 @@ class Apart:
             worker, self._worker = self._worker, None
             return worker
 
-    def _ask(self, kind: int, level: int = 0, content: bytes = b"") -> bytes:
+    def _ask(self, level: int, content: bytes) -> bytes:
         with self._changed:
             self.start()
             worker = self._worker
@@ -68,7 +64,7 @@ class Apart:
             self._busy = True
             answered = False
             try:
-                found = worker.ask(kind, level, content)
+                found = worker.ask(TEXT, level, content)
                 answered = True
             finally:
                 self._busy = False

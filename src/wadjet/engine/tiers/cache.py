@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Final, final
 
 from wadjet.engine.runtime.image import Placed, Saved
+from wadjet.engine.tiers.processor import telling
+from wadjet.engine.tiers.stock import stock
 
 #: Bytes in the folder; beyond that, what was not used for longest goes.
 LIMIT: Final = 1 << 30
@@ -51,7 +53,7 @@ def identity() -> bytes:
     engine changes it.
     """
     digest = hashlib.sha256(sys.version.encode())
-    digest.update(_processor())
+    digest.update(telling().encode())
     engine = Path(__file__).resolve().parents[2]
     found = find_spec("llvmlite")
     compiler = Path(found.origin).parent / "binding" if found and found.origin else None
@@ -76,23 +78,6 @@ def _files(folder: Path) -> list[tuple[str, int, int]]:
     except OSError:
         return []  # inside an archive
     return sorted((name, s.st_size, s.st_mtime_ns) for name, s in found)
-
-
-#: Lines that tell processors apart, as x86 and Arm spell them.
-_TELLING: Final = (
-    "vendor_id", "cpu family", "model", "stepping", "flags",
-    "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",
-)  # fmt: skip
-
-
-def _processor() -> bytes:
-    """What the system says of the first processor (they are alike, as far as code goes)."""
-    try:
-        with open("/proc/cpuinfo", "rb") as file:
-            first = file.read(1 << 14).partition(b"\n\n")[0].decode(errors="replace")
-    except OSError:
-        return b""
-    return "\n".join(s for s in first.splitlines() if s.startswith(_TELLING)).encode()
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -271,13 +256,20 @@ CODE: Final = b"CODE"
 
 @final
 class ObjectStore:
-    """Objects of the runtime itself, by name. All processes add to one file."""
+    """Objects of the runtime itself, by name: those in stock, and those kept on disk. All processes
+    add to one file, which is not looked at as long as the stock has what is wanted."""
 
     def __init__(self) -> None:
-        self._file: Final = open_file(b"runtime")
+        self._file: RecordFile | None = None
+        self._opened = False
         self._found: Final[dict[bytes, bytes]] = {}
-        if self._file is not None:
-            self._learn(self._file.read())
+
+    def _open(self) -> None:
+        if not self._opened:
+            self._opened = True
+            self._file = open_file(b"runtime")
+            if self._file is not None:
+                self._learn(self._file.read())
 
     def _learn(self, records: Iterable[Record]) -> None:
         for kind, content in records:
@@ -286,18 +278,26 @@ class ObjectStore:
                 self._found[name] = data
 
     def get(self, name: str) -> bytes | None:
-        """What was put there under this name, here or in an earlier process."""
-        return self._found.get(name.encode())
+        """What is in stock, or was put there under this name, here or in an earlier process."""
+        key = name.encode()
+        if key not in self._found:
+            found = stock().get(name)
+            if found is not None:
+                self._found[key] = found
+            else:
+                self._open()
+        return self._found.get(key)
 
     def put(self, name: str, data: bytes) -> None:
         """Keep an object."""
+        self._open()
         content = name.encode() + b"\0" + data
         self._learn([(_OBJECT, content)])
         if self._file is not None:
             self._file.append([(_OBJECT, content)], alone=False)
 
     def all(self) -> dict[bytes, bytes]:
-        """Everything that is there, by name."""
+        """Everything that was used, or is on disk, by name."""
         return dict(self._found)
 
     def lend(self, found: dict[bytes, bytes]) -> None:

@@ -17,8 +17,9 @@ from wadjet.engine.runtime.loader import Linkable
 from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.native import NativeCode
 from wadjet.engine.tiers import cache
-from wadjet.engine.tiers.compiler import host_settings, tail_object
+from wadjet.engine.tiers.compiler import tail_object
 from wadjet.engine.tiers.native import native_machine
+from wadjet.engine.tiers.processor import host_settings
 
 #: Seconds between two looks at whether there is something to keep.
 _PERIOD: Final = 5.0

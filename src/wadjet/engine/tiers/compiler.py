@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.llvm.compile import FAIR, FULL, QUICK, compile_text
-from wadjet.engine.llvm.target import Target, host_target
+from wadjet.engine.llvm.target import host_target
 from wadjet.engine.runtime import log
 from wadjet.engine.tiers.cache import ObjectStore
 
@@ -44,32 +44,14 @@ def get_ready() -> None:
         _helper().start()
 
 
-@cache
-def target() -> Target:
-    """This machine, from memory if there is one."""
-    kept = objects().get("target")
-    if kept is not None:
-        return Target(*kept.decode().split("\n"))
-    found = _helper().target() or host_target()
-    words = found.triple, found.cpu, found.features
-    objects().put("target", "\n".join(words).encode())
-    return found
-
-
-@cache
-def host_settings() -> Settings:
-    """How code for this machine is made where nobody asks for anything else."""
-    here = target()
-    return Settings(arch=here.arch, features=here.extensions)
-
-
 def runtime_object(name: str, text: Callable[[], str], level: int = FAIR) -> bytes:
-    """The object of some text of the runtime; the name says all that the text depends on."""
+    """The object of some text of the runtime; the name says all that the text depends on. It is
+    made only if it is neither in stock nor on disk."""
     found = objects().get(name)
     if found is None:
         begun = time.perf_counter()
-        made, here = text(), target()
-        found = _helper().compile(made, level) or compile_text(made, here, level)
+        made = text()
+        found = _helper().compile(made, level) or compile_text(made, host_target(), level)
         if log.say is not None:
             log.say(f"compiled {name}: {1000 * (time.perf_counter() - begun):.2f} ms")
         objects().put(name, found)
@@ -110,7 +92,8 @@ def _compiled(valid: ValidModule, text: str, chains: "Sequence[Chain]", level: i
     first = len(valid.func_types) - len(valid.module.funcs)
     for chain in chains:
         valid.forget(chain[-1] - first)
-    return compile_text(text, target().narrow() if _is_narrow(text) else target(), level)
+    target = host_target()
+    return compile_text(text, target.narrow() if _is_narrow(text) else target, level)
 
 
 def _is_narrow(text: str) -> bool:
@@ -124,4 +107,4 @@ def tail_object(valid: ValidModule, slot: int) -> bytes:
     from wadjet.engine.emit.unit import emit_tail
 
     first = len(valid.func_types) - len(valid.module.funcs)
-    return compile_text(emit_tail(valid, first + slot), target(), QUICK)
+    return compile_text(emit_tail(valid, first + slot), host_target(), QUICK)

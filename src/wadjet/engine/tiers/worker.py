@@ -10,7 +10,7 @@ place: a line of JSON that tells features, settings and whether it is binary, an
 COMPILE asks for functions, by slots of 32 bits; the answer is (length: u32, object), where length 0
 says that there is none. LAND asks for what goes on from a loop of one function: its slot, the
 instruction that the loop is, and how far values are apart in the frame. TEXT is LLVM text, which is
-compiled as it is; TARGET asks for the three words of `Target`, a line each.
+compiled as it is.
 """
 
 import json
@@ -34,7 +34,6 @@ OPEN: Final = 0
 COMPILE: Final = 1
 LAND: Final = 2
 TEXT: Final = 3
-TARGET: Final = 4
 REQUEST: Final = struct.Struct("<BIII")
 ANSWER: Final = struct.Struct("<I")
 #: How much less important it is than what goes on meanwhile, once it reads modules: until then
@@ -87,7 +86,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         if kind in (COMPILE, LAND):
             answer = _functions(*places[place], kind, level, array("I", content))
         else:
-            answer = _runtime(kind, level, content)
+            answer = _runtime(level, content)
         answers.write(ANSWER.pack(len(answer)) + answer)
         answers.flush()
 
@@ -108,13 +107,10 @@ def _functions(
             valid.forget(slot)
 
 
-def _runtime(kind: int, level: int, content: bytes) -> bytes:
+def _runtime(level: int, content: bytes) -> bytes:
     """For the runtime's own code."""
-    here = host_target()
-    if kind == TARGET:
-        return "\n".join((here.triple, here.cpu, here.features)).encode()
     try:
-        return compile_text(content.decode(), here, level)
+        return compile_text(content.decode(), host_target(), level)
     except EngineBug:
         return b""  # it will show where it was emitted
 
