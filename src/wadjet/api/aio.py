@@ -8,10 +8,12 @@ of its own, which runs for as long as somebody waits.
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from inspect import signature
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from weakref import WeakKeyDictionary
 
 from wadjet.base.errors import Error
 from wadjet.canon.ends import nothing_of
@@ -30,6 +32,41 @@ _Both = Callable[[Any, bool], object]
 _STEPS: Final = 256
 #: how many elements are read at a time where nobody says
 _CHUNK: Final = 65536
+#: So many rounds a loop makes before the next guest that was stopped goes on: an answer takes
+#: several, and where there is nothing to do they take no time.
+_ROUNDS: Final = 16
+
+
+@final
+class _Turns:
+    """The guests of one loop that were stopped because they compute: one after the other goes on
+    for a while, with rounds of the loop in between."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop: Final = loop
+        self._steps: Final[deque[Callable[[], None]]] = deque()
+        self._rounds = 0
+
+    def add(self, step: Callable[[], None]) -> None:
+        """Call it in its turn."""
+        self._steps.append(step)
+        if len(self._steps) == 1 and not self._rounds:
+            self._next()
+
+    def _next(self) -> None:
+        self._rounds += 1
+        if self._rounds <= _ROUNDS:
+            self._loop.call_soon(self._next)
+            return
+        try:
+            self._steps.popleft()()
+        finally:
+            self._rounds = 0
+            if self._steps:
+                self._next()
+
+
+_turns: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns]]" = WeakKeyDictionary()
 
 
 @final
@@ -134,6 +171,19 @@ class AsyncHost(Host):
         finally:
             self._pumping = False
         asyncio.get_running_loop().call_soon(self.pump)
+
+    def later(self, step: Callable[[], None]) -> None:
+        """Call it when all others that take turns in the running loop had theirs."""
+        loop = asyncio.get_running_loop()
+        turns = _turns.get(loop)
+        if turns is None:
+            turns = _turns[loop] = _Turns(loop)
+
+        def stepped() -> None:
+            step()
+            self.pump()
+
+        turns.add(stepped)
 
     def close(self) -> None:
         """Stop all that waits."""

@@ -38,6 +38,10 @@ class LazyHost(Host):
         """Wait until something is over."""
         return "real" in self.__dict__ and self.real.wait()
 
+    def later(self, step: Callable[[], None]) -> None:
+        """Call it when others have had their turn."""
+        self.real.later(step)
+
     def reader(self, end: "StreamEnd") -> object:
         """What Python gets of a stream."""
         return self.real.reader(end)

@@ -115,7 +115,7 @@ class Lifted:
                 self._run(task, thread)
         except RecursionError:
             raise Exhaustion("call stack exhausted: components call each other too deep") from None
-        if thread.frozen is None:
+        if not thread.frozen:
             leave(cells)
         return task.request_cancel
 

@@ -42,6 +42,10 @@ class Host:
         """Wait until something that was started is over; False if there is nothing."""
         return False
 
+    def later(self, step: Callable[[], None]) -> None:
+        """Call it when others have had their turn."""
+        raise Error("guests take turns in event loops only")
+
     def reader(self, end: "StreamEnd") -> Any:
         """What host functions get of a stream."""
         return end

@@ -280,10 +280,10 @@ def _await(
         value, error = ended[0]
         return lower(func.answer(value) if error is None else func.failure(error))
 
-    stop = scheduler.start(awaitable, lambda value, error: ended.append((value, error)))
+    scheduler.start(awaitable, lambda value, error: ended.append((value, error)))
     if ended:
         return finish(False)
-    thread.frozen = stop
+    thread.frozen = True
     return thread.block(finish, lambda: bool(ended))
 
 

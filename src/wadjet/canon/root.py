@@ -13,7 +13,7 @@ from wadjet.canon.instantiate import at_path, build
 from wadjet.canon.passages import Passage
 from wadjet.canon.program import Program
 from wadjet.canon.shims import Shims
-from wadjet.canon.tasks import Scheduler
+from wadjet.canon.tasks import Scheduler, Task
 from wadjet.canon.values import Err, Ok, ResultError
 from wadjet.component.closed import Extern, InstanceShape, resources
 from wadjet.component.plan import Plan, plan
@@ -190,7 +190,9 @@ class Func:
 class Call:
     """A call that the host began."""
 
-    __slots__ = ("__weakref__", "_cancel", "_done", "_func", "_results", "_values", "over")
+    __slots__ = (
+        "__weakref__", "_cancel", "_done", "_func", "_results", "_values", "begun", "over",
+    )  # fmt: skip
 
     def __init__(self, func: Func, values: tuple[Any, ...], done: Done, results: str) -> None:
         self._func: Final = func
@@ -198,19 +200,27 @@ class Call:
         self._done: Final = done
         self._results: Final = results
         self._cancel: Callable[[ComponentInstance | None], None] | None = None
+        #: whether the guest knows of it
+        self.begun = False
         #: whether `done` was called
         self.over = False
 
     def begin(self) -> None:
-        """Run the guest until it waits or returns."""
-        func = self._func
-        func.inst.scheduler.check_open()
-        lifted, scheduler = func.lifted, func.inst.scheduler
+        """Run the guest until it waits or returns; later if one in its store computes."""
+        scheduler = self._func.inst.scheduler
+        scheduler.check_open()
         scheduler.calls[self] = self._fail
+        scheduler.when_whole(self._begin)
+
+    def _begin(self) -> None:
+        if self.over:
+            return
+        self.begun = True
+        lifted, scheduler = self._func.lifted, self._func.inst.scheduler
         try:
             if isinstance(lifted, Lifted):
                 self._cancel = lifted.invoke(
-                    lambda: self._values, self._resolve, None, func.passage, self._refuse
+                    lambda: self._values, self._resolve, None, self._func.passage, self._refuse
                 )
             else:
                 self._cancel = lifted.invoke(lambda: self._values, self._resolve, None)
@@ -218,10 +228,16 @@ class Call:
             scheduler.calls.pop(self, None)
             self._fail(error)
 
+    def runs(self, task: Task) -> bool:
+        """Whether it is this task."""
+        return self._cancel == task.request_cancel
+
     def cancel(self) -> None:
         """Ask the guest to stop. It may, or may return all the same."""
         cancel, self._cancel = self._cancel, None
-        if not self.over and cancel is not None:
+        if not self.begun:
+            self._resolve(None)
+        elif not self.over and cancel is not None:
             cancel(None)
 
     def abandon(self) -> None:

@@ -4,6 +4,9 @@ A Python frame cannot wait on the stack of a continuation, and need not: a *paus
 function that calls Python, looks whether it must wait, suspends, and calls Python again when it is
 resumed. A *runner* makes continuations, for functions of one type, and keeps those that wait in a
 table. Both are small modules, compiled once for each type in a tier.
+
+A guest that computes for long is suspended wherever it is (`wj_turn` in `engine.emit.resumption`),
+if its store says so: the second clause of the runner's resumes is for that.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -29,6 +32,8 @@ from wadjet.engine.tiers import compile_module
 if TYPE_CHECKING:
     from wadjet.canon.tasks import Scheduler, Thread
 
+#: What a runner answers whose function was stopped so that others have their turn.
+TURNED: Final = 2
 _BASE: Final = '(module (tag (export "block")))'
 _PAUSER: Final = """(module
   (type $t (func {params} {results}))
@@ -57,23 +62,31 @@ _RUNNER: Final = """(module
   (table $funcs (export "funcs") 1 (ref null $f))
   (table $waiting (export "waiting") 1 (ref null $waiting))
   (func (export "start") (param $slot i32) {params} (result {kinds} i32)
-    (block $blocked (result (ref $waiting))
-      {shifted}
-      (cont.new $fresh (ref.as_non_null (table.get $funcs (i32.const 0))))
-      (resume $fresh (on $block $blocked))
-      (i32.const 0)
+    (block $turned (result (ref $waiting))
+      (block $blocked (result (ref $waiting))
+        {shifted}
+        (cont.new $fresh (ref.as_non_null (table.get $funcs (i32.const 0))))
+        (resume $fresh (on $block $blocked) (on $block $turned))
+        (i32.const 0)
+        (return))
+      (call $keep (local.get $slot))
+      {zeros} (i32.const 1)
       (return))
     (call $keep (local.get $slot))
-    {zeros} (i32.const 1))
+    {zeros} (i32.const 2))
   (func (export "resume") (param $slot i32) (result {kinds} i32)
-    (block $blocked (result (ref $waiting))
-      (table.get $waiting (local.get $slot))
-      (table.set $waiting (local.get $slot) (ref.null $waiting))
-      (resume $waiting (on $block $blocked) (ref.as_non_null))
-      (i32.const 0)
+    (block $turned (result (ref $waiting))
+      (block $blocked (result (ref $waiting))
+        (table.get $waiting (local.get $slot))
+        (table.set $waiting (local.get $slot) (ref.null $waiting))
+        (resume $waiting (on $block $blocked) (on $block $turned) (ref.as_non_null))
+        (i32.const 0)
+        (return))
+      (call $keep (local.get $slot))
+      {zeros} (i32.const 1)
       (return))
     (call $keep (local.get $slot))
-    {zeros} (i32.const 1))
+    {zeros} (i32.const 2))
   (func $keep (param $continuation (ref $waiting)) (param $slot i32)
     (table.set $waiting (local.get $slot) (local.get $continuation))))
 """
@@ -151,7 +164,7 @@ class Shims:
                 raise
             if result is BLOCK:
                 assert thread is not None
-                if thread.in_frames and thread.frozen is None:
+                if thread.in_frames and not thread.frozen:
                     return thread.wait_here()
                 blocked[0] = 1
                 return none
@@ -231,8 +244,12 @@ class Runner:
             self._func = func
         try:
             results = self._start(slot, *args)
-            while (self._results and results[-1]) or (not self._results and results):
-                thread.cancelled = yield
+            while waits := results[-1] if self._results else results:
+                if waits == TURNED:
+                    thread.task.inst.scheduler.turn(thread)
+                    yield
+                else:
+                    thread.cancelled = yield
                 results = self._resume(slot)
         except WasmException as error:
             trap(f"an exception left a component: {error}")

@@ -6,6 +6,7 @@ no generator: it runs where it is called, and what waits in it lets other thread
 run meanwhile, on top of its frames.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -13,6 +14,7 @@ from wadjet.base.errors import Error, Exhaustion
 from wadjet.canon.host import Done, Host
 from wadjet.canon.instance import MAY_ENTER, ComponentInstance, leave
 from wadjet.canon.traps import BORROWS_REMAIN, CANNOT_BLOCK, DEADLOCK, trap
+from wadjet.engine.contract.traps import TrapCode, failure
 
 if TYPE_CHECKING:
     from wadjet.canon.functions import Lifted
@@ -38,6 +40,10 @@ def _nobody(result: Any) -> None:
 
 def _always() -> bool:
     return True
+
+
+def _never() -> bool:
+    return False
 
 
 @final
@@ -69,9 +75,9 @@ class Thread:
         #: what a built-in does once it need not wait any more
         self.finish: Callable[[bool], Any] | None = None
         self.switch_to: Thread | None = None
-        #: what stops the function of the host that lets it wait though it is not async;
-        #: meanwhile its instance stays entered
-        self.frozen: Callable[[], object] | None = None
+        #: whether its instance stays entered while it waits: it is not async, or others have
+        #: their turn
+        self.frozen = False
 
     @property
     def suspended(self) -> bool:
@@ -164,6 +170,9 @@ class Thread:
                 self.body.send(self.cancelled)
         except StopIteration:
             pass
+        except BaseException:
+            scheduler.culprit = self.task
+            raise
         finally:
             scheduler.current = saved
             self.running = False
@@ -289,6 +298,8 @@ class Task:
 
     def _held_back(self) -> bool:
         inst = self.inst
+        if inst.scheduler.turned is not None:
+            return True
         return inst.backpressure > 0 or (self.exclusive and inst.exclusive is not None)
 
     def exit(self, thread: Thread) -> None:
@@ -344,7 +355,7 @@ class Task:
         every = [t for t in self.threads if t.cancellable and not t.running]
         if self.exclusive and inst.exclusive not in (None, self.implicit):
             every = [t for t in every if t is not self.implicit]
-        if every and inst.may_enter(caller):
+        if every and inst.scheduler.turned is None and inst.may_enter(caller):
             self.state = CANCEL_DELIVERED
             cells = inst.enter(caller)
             every[0].resume(True)
@@ -355,20 +366,13 @@ class Task:
 
 @final
 class Scheduler:
-    """The threads of one store. `current` is the one that runs."""
+    """The threads of one store. `current` is the one that runs, `turned` one that was stopped
+    somewhere so that others than those of this store have their turn."""
 
     __slots__ = (
-        "_instances",
-        "_keys",
-        "_stops",
-        "calls",
-        "closed",
-        "current",
-        "host",
-        "shims",
-        "store",
-        "waiting",
-    )
+        "_instances", "_keys", "_late", "_stops", "_stretch", "calls", "closed", "culprit",
+        "current", "host", "shims", "store", "turned", "waiting",
+    )  # fmt: skip
 
     def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
         self.store: Final = store
@@ -380,6 +384,13 @@ class Scheduler:
         #: calls of the host that are not over: what ends each with an error
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
         self.closed = False
+        self.turned: Thread | None = None
+        #: how many seconds guests have computed without waiting, when they were stopped last
+        self._stretch = 0.0
+        #: what is to be done when `turned` waits or ends
+        self._late: Final[deque[Callable[[], object]]] = deque()
+        #: whose thread has trapped, or computed for too long
+        self.culprit: Task | None = None
         self._instances = 0
         self._keys: Final[dict[object, int]] = {}
         #: what stops that which the host waits for
@@ -412,10 +423,12 @@ class Scheduler:
     def tick(self) -> bool:
         """Let one thread run that is ready; False if none is. If it traps, that ends all calls of
         the host; if there are none, it is raised."""
+        if self.turned is not None:
+            return False
         for thread in self.waiting:
             assert thread.ready is not None
             inst = thread.task.inst
-            if (thread.frozen is not None or inst.may_enter()) and thread.ready():
+            if (thread.frozen or inst.may_enter()) and thread.ready():
                 self._run(thread)
                 return True
         return False
@@ -425,15 +438,71 @@ class Scheduler:
         cells = inst.entering(None)
         for cell in cells:
             cell[0] &= ~MAY_ENTER
-        thread.frozen = None
+        thread.frozen = False
         try:
             thread.resume()
         except BaseException as error:
             if not self.fail(error) or not isinstance(error, Exception):
                 raise
             return
-        if thread.frozen is None:
+        if not thread.frozen:
             leave(cells)
+
+    # --- taking turns -----------------------------------------------------------------------------
+
+    def turn(self, thread: Thread) -> None:
+        """A thread was stopped anywhere in its guest. It goes on when others had their turn; until
+        then nobody enters its store."""
+        thread.ready = _never
+        thread.frozen = True
+        self.turned = thread
+        self.store.current().freeze()
+        self.host.later(self._go_on)
+
+    @property
+    def computing(self) -> float:
+        """For how many seconds `turned` has computed without waiting."""
+        return self._stretch
+
+    def _go_on(self) -> None:
+        """It is its turn again, unless it has computed for too long."""
+        thread, store = self.turned, self.store.current()
+        if thread is None or self.closed:
+            return
+        most = store.limits.seconds
+        if most is not None and self._stretch > most:
+            self._give_up(thread)
+            return
+        begun = store.clock()
+        self._resume(thread)
+        if self.turned is not None:
+            self._stretch += store.clock() - begun
+            return
+        self._stretch = 0.0
+        while self._late and self.turned is None:
+            self._late.popleft()()
+
+    def _give_up(self, thread: Thread) -> None:
+        """It is stopped for ever, and so is its store."""
+        self.culprit = thread.task
+        error = failure(TrapCode.TIMEOUT)
+        if not self.fail(error):
+            raise error
+
+    def _resume(self, thread: Thread) -> None:
+        """Let a thread go on that was stopped anywhere."""
+        self.turned = None
+        self.store.current().thaw()
+        self._run(thread)
+
+    def when_whole(self, action: Callable[[], object]) -> None:
+        """Do what may enter the store, now or when nothing in it is stopped anywhere."""
+        if self.turned is None:
+            action()
+        else:
+            self._late.append(action)
+
+    # --- the host ---------------------------------------------------------------------------------
 
     def fail(self, error: BaseException) -> bool:
         """End all calls of the host with an error; False if there are none."""
@@ -465,7 +534,7 @@ class Scheduler:
             over = True
             self._stops.pop(told, None)
             if not self.closed:
-                done(value, error)
+                self.when_whole(lambda: self._tell(done, value, error))
 
         stop = self.host.start(awaitable, told)
         if not over:
@@ -478,12 +547,17 @@ class Scheduler:
 
         return stop_once
 
+    def _tell(self, done: Done, value: Any, error: BaseException | None) -> None:
+        if not self.closed:
+            done(value, error)
+
     def close(self) -> None:
         """End all threads, all calls of the host, and whatever it waits for."""
         if self.closed:
             return
         self.closed = True
         self.waiting.clear()
+        self._late.clear()
         stops = list(self._stops.values())
         self._stops.clear()
         for stop in stops:

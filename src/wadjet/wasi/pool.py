@@ -8,6 +8,10 @@ from typing import Any, Final, final
 from wadjet.canon.root import Func
 
 
+#: Seconds.
+_LONG: Final = 0.05
+
+
 @final
 class Worker:
     """One instance, the function that answers requests, and how much it has done."""
@@ -25,6 +29,12 @@ class Worker:
         self.listed = False
         #: who uses it, and what to tell them if it fails
         self.users: Final[dict[object, Callable[[BaseException], None]]] = {}
+
+    @property
+    def computes(self) -> bool:
+        """Whether a request in it computes for so long that others had better not wait for it."""
+        scheduler = self.func.inst.scheduler
+        return scheduler.turned is not None and scheduler.computing > _LONG
 
     def fail(self, error: BaseException) -> None:
         """It has trapped, or taken too much: whatever it does has failed."""
@@ -75,12 +85,8 @@ class Pool:
     def find(self) -> Worker | None:
         """An instance for one request: one that has room, or a new one; None if there are too
         many. Raises what instantiation raises."""
-        while self._idle:
-            worker = self._idle[-1]
-            if not worker.broken:
-                break
-            self._idle.pop().listed = False
-        else:
+        worker = self._ready()
+        if worker is None:
             if len(self._all) >= self._most:
                 return None
             worker = self._make()
@@ -89,8 +95,27 @@ class Pool:
         worker.active += 1
         worker.served += 1
         if worker.active >= self._concurrency or worker.served >= self.reuse:
-            self._idle.pop().listed = False
+            self._unlist(worker)
         return worker
+
+    def _ready(self) -> Worker | None:
+        """The one with room that was used last, and can begin at once."""
+        at = len(self._idle)
+        while at:
+            at -= 1
+            worker = self._idle[at]
+            if worker.broken:
+                self._unlist(worker)
+            elif not worker.computes:
+                return worker
+        return None
+
+    def _unlist(self, worker: Worker) -> None:
+        worker.listed = False
+        if self._idle[-1] is worker:
+            self._idle.pop()
+        else:
+            self._idle.remove(worker)
 
     def give(self, worker: Worker) -> None:
         """A request is over: the instance has room again, or has done its work."""

@@ -13,7 +13,7 @@ from wadjet.api.component import Component
 from wadjet.api.runtime import Limits
 from wadjet.base.errors import Error, Timeout
 from wadjet.canon.naming import matches
-from wadjet.canon.root import Call
+from wadjet.canon.root import Call, Func
 from wadjet.wasi.common.forms import ResultError
 from wadjet.wasi.http.errors import HttpError, internal, status_of
 from wadjet.wasi.http.message import Body, Request, Response
@@ -28,6 +28,10 @@ _SERVICE: Final = "wasi:http/handler@0.3.0"
 _GONE: Final = 499
 #: The methods that a guest may be asked twice.
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+#: In so many instances a request may meet others that fail.
+_TRIES: Final = 3
+#: Seconds between two looks at an instance in which a request cannot begin.
+_PAUSE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class ServiceLimits:
     """What one request may cost.
 
     `seconds` from its head to the head of the response, and then between pieces of the body, not
-    counting time in which other guests computed; `slice` seconds of computing without waiting;
+    counting time in which the loop could do nothing; `slice` seconds of computing without waiting;
     `memory` bytes of an instance. An instance serves `reuse` requests, at most `concurrency` at a
-    time (0.3 only): a trap ends all of these. There are at most so many `instances`.
+    time (0.3 only): a trap ends all of these, and those that may be asked again are. There are at
+    most so many `instances`.
     """
 
     seconds: float = 30.0
@@ -99,7 +104,9 @@ class Service:
             wasi=self._wasi, limits=limits, tier=self._tier, awaitable=True
         )
         self.counters.instances_made += 1
-        return Worker(instance, instance[self._export].__wadjet__.exports["handle"])
+        func: Func = instance[self._export].__wadjet__.exports["handle"]
+        func.inst.scheduler.store.current().takes_turns = True
+        return Worker(instance, func)
 
     async def handle(self, request: Request) -> Response:
         """Have the component answer. Raises HttpError."""
@@ -119,18 +126,29 @@ class Service:
     async def _answer(self, request: Request) -> Response:
         """Have an instance answer. Raises HttpError.
 
+        A request that fails because of another one in its instance is given to the next instance,
+        if it may be asked again.
+
         Some guests are made for one request: they answer none after it. That is seen when one of
         them is used again and a new instance can do what it could not.
         """
-        worker = self._free() or await self._freed()
-        exchange = self._exchange(self, worker)
-        exchange.begin(request)
-        try:
-            return exchange.response() or await exchange.wait()
-        except HttpError:
-            is_second = exchange.silent and worker.served == 2
-            if not is_second or request.method not in _SAFE or request.body.whole() is None:
-                raise
+        for _ in range(_TRIES):
+            worker = self._free() or await self._freed()
+            exchange = self._exchange(self, worker)
+            exchange.begin(request)
+            try:
+                return exchange.response() or await exchange.wait()
+            except HttpError as error:
+                failure = error
+            again = request.method in _SAFE and request.body.whole() is not None
+            if not (exchange.innocent and (again or not exchange.begun)):
+                break
+        if not (exchange.silent and worker.served == 2 and again):
+            raise failure
+        return await self._answer_fresh(request)
+
+    async def _answer_fresh(self, request: Request) -> Response:
+        """Have a fresh instance answer; if it does, instances are not used again."""
         usual, self.pool.reuse = self.pool.reuse, 1
         try:
             fresh = self._exchange(self, self._free() or await self._freed())
@@ -206,8 +224,8 @@ class _Exchange(ABC):
     guest is done with it."""
 
     __slots__ = (
-        "_answer", "_body", "_call", "_clock", "_delivered", "_failure", "_late", "_returned",
-        "_service", "_waiter", "_worker", "silent",
+        "_answer", "_body", "_call", "_clock", "_delivered", "_failure", "_late", "_look",
+        "_returned", "_service", "_waiter", "_worker", "innocent", "silent",
     )  # fmt: skip
 
     def __init__(self, service: Service, worker: Worker) -> None:
@@ -219,11 +237,14 @@ class _Exchange(ABC):
         self._returned = self._delivered = False
         #: whether the guest has returned without a word
         self.silent = False
+        #: whether it failed because of another one in the instance
+        self.innocent = False
         #: what ended the body before its end
         self._failure: HttpError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._clock: asyncio.Timeout | None = None
         self._late: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     # -- The guest's side -------------------------------------------------------------------------
 
@@ -243,6 +264,24 @@ class _Exchange(ABC):
         worker.users[self] = self._broke
         worker.func.inst.scheduler.calls[self] = worker.fail
         self._call = begin(worker.func, self._arguments(request), self._ended)
+        if not self.begun:
+            self._wait_to_begin()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the guest knows of the request."""
+        return self._call is None or self._call.begun
+
+    def _wait_to_begin(self) -> None:
+        """Another request computes in the instance: leave it alone if that takes long."""
+        if self.begun or self._returned:
+            return
+        if self._worker.computes:
+            self.innocent = True
+            self._leave(internal("the instance is busy"))
+        else:
+            loop = asyncio.get_running_loop()
+            self._look = loop.call_later(_PAUSE, self._wait_to_begin)
 
     def _ended(self, value: Any, error: BaseException | None) -> None:
         """The guest has returned, or failed."""
@@ -262,6 +301,11 @@ class _Exchange(ABC):
         if self._failure is not None:
             return
         self._returned = True
+        culprit = self._worker.func.inst.scheduler.culprit
+        if culprit is not None and self._call is not None and not self._call.runs(culprit):
+            self.innocent = True
+            self.fail(internal(f"another request ended the instance: {error}"))
+            return
         tell = self._service.late if isinstance(error, Timeout) else self._service.failed
         self.fail(tell(f"the guest failed: {error}"))
 
@@ -374,9 +418,16 @@ class _Exchange(ABC):
         """Do not wait for the guest any longer: its instance is used no more."""
         if error is not None:
             self.fail(error)
+        if not self._returned:
+            self._worker.broken |= self.begun
+        self._leave(None)
+
+    def _leave(self, error: HttpError | None) -> None:
+        """Have nothing to do with the instance any more."""
+        if error is not None:
+            self.fail(error)
         if self._call is not None and not self._returned:
             self._returned = True
-            self._worker.broken = True
             self._call.abandon()
         self._delivered = True
         self._release()
@@ -386,8 +437,9 @@ class _Exchange(ABC):
         worker = self._worker
         if worker.users.pop(self, None) is None:
             return
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._look):
+            if timer is not None:
+                timer.cancel()
         worker.func.inst.scheduler.calls.pop(self, None)
         self._service.pool.give(worker)
         self._service.over(self)

@@ -31,6 +31,11 @@ VM_STACK: Final = Struct(
     heap="ptr",  # VMHeap
     next="ptr",  # the next of all stacks of its heap
     free="ptr",  # the next that nobody uses
+    # a VMContinuation of its own, for a guest that is stopped where nothing can be allocated
+    kept_type="ptr",
+    kept_length="i64",
+    kept_waits="ptr",
+    kept_root="ptr",
 )
 
 #: Like an array (see `contract.heap`) of cells: the first holds `waits` and `root`, the others the
@@ -42,7 +47,10 @@ VM_CONTINUATION: Final = Struct(
     waits="ptr",  # the innermost VMStack; a VMFunc plus 1 before the first resume; 0 once consumed
     root="ptr",  # the outermost VMStack; before the first resume what calls the function
 )
+#: Where that of a VMStack is.
+KEPT: Final = VM_STACK["kept_type"]
 assert VM_CONTINUATION["length"] == ARRAY_LENGTH
+assert VM_CONTINUATION["root"] == VM_STACK["kept_root"] - KEPT
 assert VM_CONTINUATION.size == ARRAY_ELEMENTS + CELL
 
 #: What a resume, a suspension or a switch answers in place of a clause's number.

@@ -126,6 +126,8 @@ VM_STORE: Final = Struct(
     fuel="i64",  # what is left where fuel is compiled in
     stack_size="i64",  # bytes of native stack that one entry from the host may use
     stack="ptr",  # the VMStack that runs (see `contract.continuations`), or null
+    thread="ptr",  # the VMThread that entered it last
+    turn="i64",  # non-zero: a guest on a continuation lets others have their turn, wherever it is
 )
 
 #: Owner of a store that has become part of another.

@@ -82,8 +82,26 @@ define hidden ptr @wj_lazy(ptr %ctx, i64 %slot) #2 {{
   %buffer = alloca i64, align 8
   %number = inttoptr i64 %slot to ptr
   %status = call i64 @wj_home(ptr @wj_compile, ptr %ctx, ptr %number, ptr %buffer)
+  %t = call ptr @wj_thread()
+  %activation.p = {word("thread", "%t", "activation")}
+  %act = load ptr, ptr %activation.p
+  call void @wj_share(ptr %act)
   %code = load ptr, ptr %buffer
   ret ptr %code
+}}
+
+define internal void @wj_share(ptr %act) #2 {{
+  %store.p = {word("act", "%act", "store")}
+  %store = load ptr, ptr %store.p
+  %turn.p = {word("store", "%store", "turn")}
+  %turn = load volatile i64, ptr %turn.p
+  %over = icmp ne i64 %turn, 0
+  br i1 %over, label %share, label %on, !prof !6
+share:
+  call void @wj_turn(ptr %act)
+  br label %on
+on:
+  ret void
 }}
 
 define internal i64 @wj_compile(ptr %ctx, ptr %number, ptr %buffer) #2 {{
@@ -124,6 +142,7 @@ full:
   unreachable
 call:
   %done = call i64 @wj_home_of(ptr %act, ptr @wj_inside, ptr %f, ptr %host, ptr %cells)
+  call void @wj_share(ptr %act)
   ret void
 }}
 

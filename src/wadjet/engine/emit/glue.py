@@ -98,6 +98,8 @@ link:
   store ptr %t, ptr %thread.p
   %store.p = {word("act", "%act", "store")}
   store ptr %store, ptr %store.p
+  %inside.p = {word("store", "%store", "thread")}
+  store ptr %t, ptr %inside.p
   %inner.p = {word("store", "%store", "activation")}
   %outer = load ptr, ptr %inner.p
   %outer.p = {word("act", "%act", "outer")}

@@ -389,7 +389,8 @@ return:
 
 # long: one function of LLVM text
 def _tick(platform: Platform) -> str:
-    """The metronome's signal: stop the guest if its store says so; let Python see its signals.
+    """The metronome's signal: stop the guest if its store says so, or let others have their turn;
+    let Python see its signals.
 
     Python runs where the guest's code was stopped at any point, perhaps in the middle of making an
     object: nobody may enter the store meanwhile, and an exception on its way waits.
@@ -439,11 +440,19 @@ check:
   %interrupt.p = {word("store", "%store", "interrupt")}
   %interrupt = load volatile i64, ptr %interrupt.p
   %quiet = icmp eq i64 %interrupt, 0
-  br i1 %quiet, label %poll, label %stop
+  br i1 %quiet, label %share, label %stop
 stop:
   call void @wj_capture(ptr %act, ptr %pc, ptr %fp)
   call void @wj_jump(ptr %act, i64 %interrupt)
   unreachable
+share:
+  %turn.p = {word("store", "%store", "turn")}
+  %turn = load volatile i64, ptr %turn.p
+  %wanted.turn = icmp ne i64 %turn, 0
+  br i1 %wanted.turn, label %turn.over, label %poll
+turn.over:
+  call void @wj_turn(ptr %act)
+  ret void
 poll:
   %main = load ptr, ptr {rt("main_thread")}
   %is.main = icmp eq ptr %t, %main

@@ -5,6 +5,7 @@
     wj_suspend      (context, tag, new continuation, cells, count) → answer
     wj_switch       (context, tag, continuation, new continuation, cells, count) → answer
     wj_bind         (continuation, new continuation, cells, count)
+    wj_turn         (activation): the guest waits where it was stopped, until it is resumed
 
 `answer` is the number of the clause that handles a suspension, or one of RETURNED, UNHANDLED,
 EXHAUSTED (`contract.continuations`, as all that is shared). Neither ticks nor traps interrupt this
@@ -12,9 +13,10 @@ code, so a chain of stacks is always whole when others look at it.
 """
 
 from wadjet.engine.contract.continuations import (
-    EXHAUSTED, RETURNED, SAVED, TOLL, UNHANDLED, VM_CONTINUATION,
+    EXHAUSTED, KEPT, RETURNED, SAVED, TOLL, UNHANDLED, VM_CONTINUATION,
 )  # fmt: skip
 from wadjet.engine.contract.layout import CELL
+from wadjet.engine.contract.machine import ACTIVATION_BASE, TAIL_CELLS, THREAD_SIZE
 from wadjet.engine.contract.libcalls import STACK_NEW
 from wadjet.engine.emit.members import word
 from wadjet.engine.emit.stacks import current
@@ -23,7 +25,7 @@ from wadjet.engine.emit.stacks import current
 def resumption(arch: str) -> str:
     """All of it for one architecture."""
     parts = [_find(), _first(arch), _again(), _attach(), _resume(), _throw()]
-    return "\n".join([*parts, _suspend(), _switch(), _bind()])
+    return "\n".join([*parts, _suspend(), _switch(), _bind(), _turn()])
 
 
 def _find() -> str:
@@ -405,6 +407,65 @@ own:
   %top = inttoptr i64 %waits to ptr
   %owner.p = {word("stack", "%top", "owner")}
   store ptr %new, ptr %owner.p
+  br label %done
+done:
+  ret void
+}}
+"""
+
+
+# long: one function of LLVM text
+def _turn() -> str:
+    """All that runs in a store waits at once, perhaps in the middle of making an object: until it
+    is resumed, nobody may enter the store. The outermost resume goes on at its last clause. Nothing
+    happens where there is no such resume, or where Python waits for what runs.
+
+    What is on its way, in the store and in the thread's cells, is kept meanwhile.
+    """
+    size = THREAD_SIZE - TAIL_CELLS
+    return f"""
+define hidden void @wj_turn(ptr %act) #2 {{
+entry:
+  %cells = alloca [{size} x i8], align 16
+  %store.p = {word("act", "%act", "store")}
+  %store = load ptr, ptr %store.p
+  %turn.p = {word("store", "%store", "turn")}
+  store volatile i64 0, ptr %turn.p
+  %outer.p = {word("act", "%act", "outer")}
+  %outer = load ptr, ptr %outer.p
+  %alone = icmp eq ptr %outer, null
+  br i1 %alone, label %where, label %done
+where:
+  %base = getelementptr i8, ptr %act, i64 {ACTIVATION_BASE}
+  %cur.p = {word("store", "%store", "stack")}
+  %cur = load ptr, ptr %cur.p
+  %home = icmp eq ptr %cur, %base
+  br i1 %home, label %done, label %look
+look:
+  %root = phi ptr [ %cur, %where ], [ %above, %look ]
+  %above.p = {word("stack", "%root", "parent")}
+  %above = load ptr, ptr %above.p
+  %found = icmp eq ptr %above, %base
+  br i1 %found, label %wait, label %look
+wait:
+  %handlers.p = {word("stack", "%root", "handlers")}
+  %handlers = load ptr, ptr %handlers.p
+  %last = load i64, ptr %handlers
+  %new = getelementptr i8, ptr %root, i64 {KEPT}
+  %length.p = {word("cont", "%new", "length")}
+  store i64 1, ptr %length.p{_detach()}
+  %exception.p = {word("store", "%store", "exception")}
+  %exception = load i64, ptr %exception.p
+  store i64 0, ptr %exception.p
+  %thread.p = {word("act", "%act", "thread")}
+  %t = load ptr, ptr %thread.p
+  %sent = getelementptr i8, ptr %t, i64 {TAIL_CELLS}
+  call void @llvm.memcpy.p0.p0.i64(ptr %cells, ptr %sent, i64 {size}, i1 false)
+  call void @llvm.set.rounding(i32 1)
+  %word = ptrtoint ptr %new to i64
+  %back = call {{ i64, i64 }} @wj_go(ptr %store, ptr %cur, ptr %base, i64 %last, i64 %word)
+  call void @llvm.memcpy.p0.p0.i64(ptr %sent, ptr %cells, i64 {size}, i1 false)
+  store i64 %exception, ptr %exception.p
   br label %done
 done:
   ret void

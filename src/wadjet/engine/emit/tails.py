@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from wadjet.core.types import FuncType
 from wadjet.engine.contract.layout import CELL, VM_HOST_FUNC, VM_STORE
-from wadjet.engine.contract.machine import TAIL_CELLS, VM_ACTIVATION
+from wadjet.engine.contract.machine import TAIL_CELLS
 from wadjet.engine.emit.llvmtypes import in_memory, llvm_type, result_type
 
 #: Registers for integers and references besides the context's, and for floats and vectors, that
@@ -73,8 +73,7 @@ def _cells(context: str, name: str) -> list[str]:
     """The cells of the thread that runs, as `name`."""
     lines: list[str] = []
     base = context
-    steps = ("store", VM_HOST_FUNC["store"]), ("act", VM_STORE["activation"])
-    for step, offset in (*steps, ("thread", VM_ACTIVATION["thread"])):
+    for step, offset in (("store", VM_HOST_FUNC["store"]), ("thread", VM_STORE["thread"])):
         lines.append(f"{name}.{step}.p = getelementptr i8, ptr {base}, i64 {offset}")
         base = f"{name}.{step}"
         lines.append(f"{base} = load ptr, ptr {base}.p, align 8")

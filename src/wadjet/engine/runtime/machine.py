@@ -367,7 +367,8 @@ class Machine:
     def _on_compile(self, context: int, slot: int, buffer: int) -> int:
         instance = self.instance_of(context)
         code = instance.code
-        store64(buffer, code.compile_slot(slot))  # type: ignore[attr-defined]  # only native code has lazy stubs
+        with instance.store.current().standing_clock():
+            store64(buffer, code.compile_slot(slot))  # type: ignore[attr-defined]  # only native code has lazy stubs
         return 0
 
 

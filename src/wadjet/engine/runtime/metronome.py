@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, final
 from weakref import WeakValueDictionary
 
-from wadjet.engine.contract.layout import Block, load64
+from wadjet.engine.contract.layout import VM_STORE, Block, load64
 from wadjet.engine.contract.machine import VM_THREAD
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.runtime.locks import new_lock
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 _PERIOD: Final = 0.01
 #: Otherwise it looks this seldom.
 _IDLE: Final = 0.05
+#: Seconds after which a guest lets others have their turn, where its store says so.
+_TURN: Final = 0.005
 #: So many stores of one thread, one called from the other, have their deadlines kept.
 _ROOM: Final = 64
 
 
 @final
 class _Watched:
-    """A thread, and when each of its present runs was first seen (by serial number)."""
+    """A thread, and when each of its present runs was first seen (by serial number), by the clock
+    of its store."""
 
     __slots__ = ("since", "thread")
 
@@ -110,7 +113,6 @@ class Metronome:
     def _beat(self) -> float:
         """Look at every thread once; seconds until the next look."""
         wait = self._period if self._limited or self._traced else _IDLE
-        now = time.monotonic()
         for watched in self._threads[:]:
             address = watched.thread.address
             count = self._look(address, self._runs.address, _ROOM)
@@ -119,7 +121,7 @@ class Metronome:
             elif count == 0:
                 watched.since.clear()
             else:
-                wait = min(wait, self._period, self._attend(watched, count, now))
+                wait = min(wait, self._period, self._attend(watched, count))
             if self._traced is not None and count >= 0:
                 addresses = watched.thread.trace()
                 if addresses:
@@ -130,21 +132,27 @@ class Metronome:
                 self._sampled(sample)
         return wait
 
-    def _attend(self, watched: _Watched, count: int, now: float) -> float:
-        """A thread is in guests of `count` stores: seconds until the first of them must end."""
+    def _attend(self, watched: _Watched, count: int) -> float:
+        """A thread is in guests of `count` stores: seconds until the first of them must end, or let
+        others have their turn."""
         at, address = self._runs.address, watched.thread.address
         runs = [(load64(at + 16 * k), load64(at + 16 * k + 8)) for k in range(count)]
-        before = watched.since
-        watched.since = {serial: before.get(serial, now) for serial, _ in runs}
+        before, watched.since = watched.since, {}
         rest = self._period
         for serial, store_address in runs:
             store = self._limited.get(store_address)
             if store is None or store.limits.seconds is None:
                 continue
-            left = watched.since[serial] + store.limits.seconds - now
+            now = store.clock()
+            since = watched.since[serial] = before.get(serial, now)
+            left = since + store.limits.seconds - now
             if left <= 0:
                 self._stop(address, serial, TrapCode.TIMEOUT)
-            else:
-                rest = min(rest, left)
+                continue
+            if store.takes_turns:
+                left = min(left, _TURN)
+                if serial in before:
+                    VM_STORE.write(store_address, "turn", 1)
+            rest = min(rest, left)
         self._tap(address)
         return rest

@@ -57,8 +57,9 @@ class Store:
 
     __slots__ = (
         "__weakref__", "_alarm", "_block", "_handles", "_heap", "_interrupt", "_keeps", "_names",
-        "_native", "_objects", "_owner", "_owners", "_pins", "_refs", "_target", "address",
-        "budget", "doors", "implicit", "limits", "make_heap", "runs",
+        "_native", "_objects", "_owner", "_owners", "_pins", "_refs", "_stood", "_stopped",
+        "_target", "address", "budget", "doors", "implicit", "limits", "make_heap", "runs",
+        "takes_turns",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +101,11 @@ class Store:
         self.runs: Final[list[Holder]] = []
         #: the names of fields, by type, as far as they were asked for
         self._names: dict[DefType, dict[str, int]] = {}
+        #: how many seconds the clock of its guests stood still, and since when it does
+        self._stood = 0.0
+        self._stopped: float | None = None
+        #: whether guests on continuations are stopped when they compute for long (`wj_turn`)
+        self.takes_turns = False
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
 
@@ -377,6 +383,30 @@ class Store:
             store._alarm = alarm = threading.Timer(seconds, store._time_over)
             alarm.daemon = True
             alarm.start()
+
+    def freeze(self) -> None:
+        """Keep all out, this thread too, until `thaw`: a guest was stopped in the middle of
+        something."""
+        self._owner.value = suspended(threading.get_ident())
+
+    def thaw(self) -> None:
+        """The guest goes on."""
+        self._owner.value = 0
+
+    def clock(self) -> float:
+        """Seconds that pass, but not while functions are compiled for its guests."""
+        now = self._stopped
+        return (time.monotonic() if now is None else now) - self._stood
+
+    @contextmanager
+    def standing_clock(self) -> Iterator[None]:
+        """Meanwhile no time passes for its guests."""
+        begun = self._stopped = time.monotonic()
+        try:
+            yield
+        finally:
+            self._stopped = None
+            self._stood += time.monotonic() - begun
 
     def leave(self) -> None:
         """End what `enter` began."""
