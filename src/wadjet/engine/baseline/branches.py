@@ -20,11 +20,11 @@ def stop(c: FunctionCompiler) -> None:
 def in_place(c: FunctionCompiler, block: Block) -> bool:
     """Whether what a branch to a block takes along is where it should be."""
     top, arity = len(c.stack), block.arity
-    if block is c.blocks[0]:
-        return arity == 0
-    if top - arity == block.height:
-        return list(c.slots[block.height : top]) == c.stack[top - arity :]
-    return arity == 0
+    if arity == 0:
+        return True
+    if block is c.blocks[0] or top - arity != block.height:
+        return False
+    return c.slots[block.height : top] == c.stack[block.height :]
 
 
 def carry(c: FunctionCompiler, block: Block) -> None:

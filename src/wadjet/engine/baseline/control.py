@@ -34,7 +34,8 @@ def _types(c: FunctionCompiler, type_: BlockType) -> tuple[Types, Types]:
     return func.params, func.results
 
 
-def _block(c: FunctionCompiler, imm: object, i: int) -> None:
+def block(c: FunctionCompiler, imm: object, i: int) -> None:
+    """Compile a block."""
     open_block(c, imm)
 
 
@@ -42,34 +43,35 @@ def open_block(c: FunctionCompiler, imm: object) -> Block:
     """Open a block whose label is its end."""
     params, results = _types(c, cast(BlockType, imm))
     c.flush()
-    block = Block(c.label(), len(c.stack) - len(params), params, results, False)
-    c.blocks.append(block)
-    return block
+    opened = Block(c.label(), len(c.stack) - len(params), params, results, False)
+    c.blocks.append(opened)
+    return opened
 
 
 def _loop(c: FunctionCompiler, imm: object, i: int) -> None:
     params, results = _types(c, cast(BlockType, imm))
     c.flush()
     label = c.label()
-    block = Block(label, len(c.stack) - len(params), params, results, True)
+    opened = Block(label, len(c.stack) - len(params), params, results, True)
     c.place(label)
     if c.home.exits is not None:
         c.home.exits.open(c, i)
-    c.blocks.append(block)
+    c.blocks.append(opened)
 
 
 def _if(c: FunctionCompiler, imm: object, i: int) -> None:
-    _if_flags(c, c.condition(), NE, i)
+    if_flags(c, c.condition(), NE, i)
 
 
-def _if_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
-    block = open_block(c, c.body.imms[i])
+def if_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
+    """Compile the `if` at i, on a condition of flags that code sets."""
+    opened = open_block(c, c.body.imms[i])
     c.out.append(flags)
     if i in c.facts.elses:
-        block.else_label = c.label()
-        c.jump_if(CONTRARY[condition], block.else_label)
+        opened.else_label = c.label()
+        c.jump_if(CONTRARY[condition], opened.else_label)
     else:
-        c.jump_if(CONTRARY[condition], block.label)
+        c.jump_if(CONTRARY[condition], opened.label)
 
 
 def _try(c: FunctionCompiler, imm: object, i: int) -> None:
@@ -82,51 +84,39 @@ def _try_table(c: FunctionCompiler, imm: object, i: int) -> None:
 
 
 def _else(c: FunctionCompiler, imm: object, i: int) -> None:
-    block = c.blocks[-1]
+    opened = c.blocks[-1]
     if c.live:
-        c.flush(block.height)
-        c.jump(block.label)
-    c.place(block.else_label)
-    c.settle(block.height + len(block.params))
+        c.flush(opened.height)
+        c.jump(opened.label)
+    c.place(opened.else_label)
+    c.settle(opened.height + len(opened.params))
     c.live = True
 
 
-def _end(c: FunctionCompiler, imm: object, i: int) -> None:
-    block = c.blocks.pop()
+def end(c: FunctionCompiler, imm: object, i: int) -> None:
+    """Compile the end of a block, or of the function."""
+    closed = c.blocks.pop()
     if not c.blocks:
         if c.live:
             return_values(c)
         return
     if c.live:
-        c.flush(block.height)
-    if block.catcher is not None:
-        close_handler(c, block, block.catcher)
-    if block.is_loop:
+        c.flush(closed.height)
+    if closed.catcher is not None:
+        close_handler(c, closed, closed.catcher)
+    if closed.is_loop:
         c.ends[i] = len(c.out)
     else:
-        c.place(block.label)
-    c.settle(block.height + len(block.results))
+        c.place(closed.label)
+    c.settle(closed.height + len(closed.results))
     c.live = True
 
 
 # --- branches ------------------------------------------------------------------------------------
 
 
-def _br(c: FunctionCompiler, imm: object, i: int) -> None:
-    branch(c, cast(int, imm))
-
-
 def _return(c: FunctionCompiler, imm: object, i: int) -> None:
     branch(c, len(c.blocks) - 1)
-
-
-def _br_if(c: FunctionCompiler, imm: object, i: int) -> None:
-    _br_if_flags(c, c.condition(), NE, i)
-
-
-def _br_if_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
-    c.out.append(flags)
-    branch_if(c, condition, cast(int, c.body.imms[i]))
 
 
 def _br_on_null(c: FunctionCompiler, imm: object, i: int) -> None:
@@ -156,18 +146,18 @@ def _br_table(c: FunctionCompiler, imm: object, i: int) -> None:
     stubs = []
     for depth in depths:
         if depth not in targets:
-            block = c.blocks[-1 - depth]
-            if in_place(c, block):
-                targets[depth] = block.label
+            goal = c.blocks[-1 - depth]
+            if in_place(c, goal):
+                targets[depth] = goal.label
             else:
                 targets[depth] = c.label()
-                stubs.append((targets[depth], block))
+                stubs.append((targets[depth], goal))
     c.tables.append((len(c.out), [targets[depth] for depth in depths]))
     c.out.append(bytes(4 * len(depths)))
-    for label, block in stubs:
+    for label, goal in stubs:
         c.place(label)
-        carry(c, block)
-        c.jump(block.label)
+        carry(c, goal)
+        c.jump(goal.label)
     stop(c)
 
 
@@ -188,10 +178,10 @@ def _drop(c: FunctionCompiler, imm: object, i: int) -> None:
 
 
 def _select(c: FunctionCompiler, imm: object, i: int) -> None:
-    _select_flags(c, c.condition(), NE, i)
+    select_flags(c, c.condition(), NE, i)
 
 
-def _select_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
+def select_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
     """The first operand where the flags say so, else the second."""
     imm = c.body.imms[i]
     t = c.facts.types[i] if imm is None else cast(tuple[ValType, ...], imm)[0]
@@ -346,15 +336,11 @@ def _divisions() -> dict[int, Handler]:
 CONTROL: Final[dict[int, Handler]] = {
     Op.UNREACHABLE: _unreachable,
     Op.NOP: _nop,
-    Op.BLOCK: _block,
     Op.LOOP: _loop,
     Op.IF: _if,
     Op.ELSE: _else,
     Op.TRY: _try,
     Op.TRY_TABLE: _try_table,
-    Op.END: _end,
-    Op.BR: _br,
-    Op.BR_IF: _br_if,
     Op.BR_TABLE: _br_table,
     Op.RETURN: _return,
     Op.BR_ON_NULL: _br_on_null,
@@ -368,5 +354,3 @@ CONTROL: Final[dict[int, Handler]] = {
     Op.GLOBAL_SET: _global_set,
     **_divisions(),
 }
-#: What takes the flags of a comparison before it.
-FLAG_USERS: Final = {Op.BR_IF: _br_if_flags, Op.IF: _if_flags, Op.SELECT: _select_flags}

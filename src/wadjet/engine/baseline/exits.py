@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from wadjet.engine.baseline.frame import CONTEXT
 from wadjet.engine.baseline.x86 import (
-    JUMP, NE, RAX, RDI, RDX, RSI, int32, load_constant, rm, to_frame,
+    JUMP, NE, RAX, RDI, RDX, RSI, UNKNOWN, int32, load_constant, rm, to_frame,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 #: What a loop's word takes.
 WORD: Final = 4
 #: mov eax, [rip + …]
-_LOOK: Final = b"\x8b\x05\0\0\0\0"
+_LOOK: Final = b"\x8b\x05"
 #: test eax, eax
 _TEST: Final = b"\x85\xc0"
 #: lea rcx, [rip + …]
-_ADDRESS: Final = b"\x48\x8d\x0d\0\0\0\0"
+_ADDRESS: Final = b"\x48\x8d\x0d"
 #: movsxd rax, eax; add rcx, rax
 _ADD: Final = b"\x48\x63\xc0\x48\x01\xc1"
 #: sub dword [rax], 1
@@ -102,14 +102,13 @@ class PatchedExits(Exits):
 
     def look(self, c: "FunctionCompiler", loop: int, way: int) -> None:
         """See `Exits.look`."""
-        c.words.append((len(c.out), len(c.exits) - 1))
-        c.out += [_LOOK, _TEST]
+        c.word(_LOOK, len(c.exits) - 1)
+        c.out.append(_TEST)
         c.jump_if(NE, way)
 
     def way(self, c: "FunctionCompiler", k: int) -> None:
         """The word's address and contents."""
-        c.words.append((len(c.out), k))
-        c.out.append(_ADDRESS)
+        c.word(_ADDRESS, k)
 
     def find(self, c: "FunctionCompiler") -> None:
         """Add them."""
@@ -136,7 +135,7 @@ class CountedExits(Exits):
         _, number = self._numbers(c.slot, c.exits[k][0], c.unit)
         # over the stub: push number; jmp wj_lazy_common
         c.out.append(b"\x48\x8d\x0d" + int32(2) + b"\xeb\x0a")
-        c.call("wj_lazy_common", 0, b"\x68" + int32(number) + JUMP)
+        c.call("wj_lazy_common", 0, b"\x68" + int32(number) + JUMP + UNKNOWN)
 
     def find(self, c: "FunctionCompiler") -> None:
         """The stub has done it."""

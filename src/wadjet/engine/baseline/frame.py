@@ -12,23 +12,18 @@ A local that is used much lives in a register. Its place is then only for calls 
 the register, and for who takes over the frame.
 """
 
-from collections import Counter
-from itertools import compress
-from typing import Final, cast, final
+from typing import Final, final
 
-from wadjet.core.body import Body
-from wadjet.core.opcodes import Op
 from wadjet.core.types import F32, F64, I32, V128, FuncType, ValType
 from wadjet.core.validate.facts import Facts
+from wadjet.engine.baseline.survey import CALLER, TAIL_CALL, Survey
 from wadjet.engine.baseline.x86 import (
-    BE, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, at,
-    copy_vector, int32, jump_if, rm, to_frame, to_register, to_xmm,
+    BE, JUMP_IF, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, at,
+    copy_vector, int32, rm, to_frame, to_register, to_xmm,
 )  # fmt: skip
 from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE
-from wadjet.engine.emit.function import TAIL_CALLS
 from wadjet.engine.emit.llvmtypes import in_memory
 
-_LOCALS: Final = frozenset((Op.LOCAL_GET, Op.LOCAL_SET, Op.LOCAL_TEE))
 #: Registers that calls leave alone, and those that they do not, for locals.
 _KEPT: Final = (RBX, R12, R13, R14)
 _LOST: Final = (R9, R8, RDI)
@@ -43,9 +38,8 @@ _WORTH: Final = 4
 _WORTH_SAVING: Final = 3
 #: A function of more instructions, none in a loop, has its locals in the frame.
 _LONG: Final = 400
-#: How much more often a loop runs than what is around it, and the depth where that is enough.
-_OFTEN: Final = 8
-_DEEP: Final = 4
+#: So many locals may live in registers.
+_MOST: Final = 16
 
 _INTEGER_ARGUMENTS: Final = (RSI, RDX, RCX, R8, R9)
 _FLOAT_ARGUMENTS: Final = tuple(range(XMM0, XMM0 + 8))
@@ -85,41 +79,41 @@ class Frame:
     """See the module. `unit` is what a place takes: 16 where there are vectors, else 8."""
 
     def __init__(
-        self, type_: FuncType, facts: Facts, body: Body, unit: int, kinds: set[int],
-        callers: frozenset[int], spare: int,
-    ) -> None:  # fmt: skip
-        """`kinds` are the ops of the body, `callers` those that may make a call; `spare` operands
-        more than validation knows of may turn up."""
+        self, type_: FuncType, facts: Facts, survey: Survey, length: int, unit: int, spare: int
+    ) -> None:
+        """`length` counts instructions; `spare` operands more than validation knows of may turn
+        up."""
         self.type: Final = type_
         self.types: Final = facts.locals
         self.unit: Final = unit
         #: whether it makes tail calls: then it must be called by those who do (see `calls`)
-        self.tail: Final = not TAIL_CALLS.isdisjoint(kinds)
-        self.calls = not callers.isdisjoint(kinds)
-        #: where each local is
-        self.homes: list[int] = []
-        self._saved: list[int] = []
-        #: registers for operands
-        self.temps: list[int] = []
-        self.temps_xmm: Final = list(_TEMPS_XMM)
-        chosen = self._choose(body, facts, callers) if facts.locals else {}
-        used = set(chosen.values())
-        self._saved = [r for r in _KEPT if r in used]
+        self.tail: Final = survey.seen & TAIL_CALL != 0
+        self.calls: Final = survey.seen & CALLER != 0
+        # what is in a long function without loops happens once
+        is_dull = not facts.locals or (not facts.assigned and length > _LONG)
+        chosen: dict[int, int] = {} if is_dull else self._choose(survey)
+        used = chosen.values()
+        self._saved: Final = [r for r in _KEPT if r in used]
         self.uses_memory = False
-        self.temps = [r for r in _TEMPS if r not in used]
+        #: registers for operands
+        self.temps: Final = [r for r in _TEMPS if r not in used] if used else list(_TEMPS)
+        self.temps_xmm: Final = list(_TEMPS_XMM)
         self.out: Final = in_memory(type_.results)
         start = 16 + 8 * len(self._saved) + (8 if self.out else 0)
         count = len(facts.locals)
         self.places: Final = range(-start - unit, -start - unit * (count + 1), -unit)
         first = -start - unit * (count + 1)
         #: the place of the operand at each height
-        self.slots: Final = range(first, first - unit * (facts.height + 1 + spare), -unit)
+        self.slots: Final = list(range(first, first - unit * (facts.height + 1 + spare), -unit))
         #: places for exceptions that are caught
-        self._caught: Final = [self.slots[-1] - 8 * (k + 1) for k in range(body.ops.count(Op.TRY))]
+        self._caught: Final = [self.slots[-1] - 8 * (k + 1) for k in range(survey.tries)]
         self._end: Final = self.slots[-1] - 8 * len(self._caught)
         self._cells = 0
         self._outgoing = 0
-        self.homes = [chosen.get(x, place) for x, place in enumerate(self.places)]
+        #: where each local is
+        self.homes: Final = list(self.places)
+        for x, r in chosen.items():
+            self.homes[x] = r
         #: locals in registers that calls destroy: code that saves them, code that fetches them
         lost = [(r, x) for x, r in chosen.items() if r in _LOST or r >= XMM0]
         self.lost: Final = bool(lost)
@@ -128,22 +122,21 @@ class Frame:
 
     # --- registers for locals ------------------------------------------------------------------
 
-    def _choose(self, body: Body, facts: Facts, callers: frozenset[int]) -> dict[int, int]:
+    def _choose(self, survey: Survey) -> dict[int, int]:
         """Local → register, for those that are worth it."""
-        if not facts.assigned and len(body.ops) > _LONG:
-            return {}  # whatever is in there happens once
-        uses, calls = _weigh(body, facts, callers if self.calls else frozenset())
+        uses, worth = survey.uses, _WORTH_SAVING * survey.calls
         kept, lost, xmm = list(_KEPT), list(_LOST), list(_LOST_XMM)
         found = {}
-        for x, weight in uses.most_common(16):
-            t = facts.locals[x]
-            cheap = weight > _WORTH_SAVING * calls
+        most = [x for x, weight in enumerate(uses) if weight]
+        most.sort(key=uses.__getitem__, reverse=True)
+        for x in most[:_MOST]:
+            t, weight = self.types[x], uses[x]
             if t is V128:
                 continue
             if is_float(t):
-                if cheap and xmm:
+                if weight > worth and xmm:
                     found[x] = xmm.pop()
-            elif cheap and lost:
+            elif weight > worth and lost:
                 found[x] = lost.pop()
             elif weight >= _WORTH and kept:
                 found[x] = kept.pop(0)
@@ -172,14 +165,14 @@ class Frame:
     # --- beginning and end -----------------------------------------------------------------------
 
     def enter(self, check: bool) -> tuple[bytes, bytes]:
-        """How the function begins. With `check`, the first part ends in a jump to where a stack
-        that is exhausted is dealt with."""
+        """How the function begins. With `check`, the first part ends in a jump, less the distance,
+        to where a stack that is exhausted is dealt with."""
         size = self.size
         first = b"\x55\x48\x89\xe5" + rm(b"\x89", RDI, CONTEXT, 1)
         if check:
             first += b"\x48\x8d\x84\x24" + int32(-size)  # lea rax, [rsp - size]
             first += at(b"\x8b", R11, RDI, VM_CONTEXT["store"], 1)
-            first += at(b"\x3b", RAX, R11, VM_STORE["stack_limit"], 1) + jump_if(BE)
+            first += at(b"\x3b", RAX, R11, VM_STORE["stack_limit"], 1) + JUMP_IF[BE]
         rest = [b"\x48\x81\xec" + int32(size)]
         rest += [rm(b"\x89", r, place, 1) for r, place in self._kept()]
         if self.uses_memory:
@@ -249,47 +242,27 @@ class Frame:
         return pieces
 
 
-def _weigh(body: Body, facts: Facts, callers: frozenset[int]) -> "tuple[Counter[int], int]":
-    """How often each local is used and how often something is called, by a guess at how often
-    loops run. What is outside of them does not count, unless there is none."""
-    ops, imms = body.ops, body.imms
-    uses: Counter[int] = Counter()
-    calls = 0
-    if not facts.assigned:
-        uses.update(compress(cast(list[int], imms), map(_LOCALS.__contains__, ops)))
-        calls = sum(map(callers.__contains__, ops)) if callers else 0
-    ends: list[int] = []
-    for start in sorted(facts.assigned):
-        while ends and ends[-1] < start:
-            ends.pop()
-        end = facts.ends[start]
-        ends.append(end)
-        if len(ends) > _DEEP:
-            continue
-        factor = _OFTEN ** len(ends) - _OFTEN ** (len(ends) - 1)
-        inside = ops[start:end]
-        if callers:
-            calls += factor * sum(map(callers.__contains__, inside))
-        some = cast(list[int], imms[start:end])
-        found = Counter(compress(some, map(_LOCALS.__contains__, inside)))
-        for x, count in found.items():
-            uses[x] += factor * count
-    return uses, calls
-
-
 def parallel(moves: "list[tuple[int, int, ValType]]") -> list[bytes]:
     """Move values (from anywhere) to registers all at once: no move destroys what another reads."""
-    found, left = [], [m for m in moves if m[0] != m[1]]
-    found += [move(d, s, t) for d, s, t in moves if d == s and t is I32]
+    found: list[bytes] = []
+    left = []
+    for d, s, t in moves:
+        if d != s:
+            left.append((d, s, t))
+        elif t is I32:
+            found.append(move(d, s, t))
     while left:
-        read = Counter([source for _, source, _ in left])
-        ready = [m for m in left if read[m[0]] == 0]
-        if not ready:  # they go round in circles: take one out
-            k = max(range(len(left)), key=lambda k: is_float(left[k][2]))
-            left[k] = _aside(found, *left[k])
-            continue
-        found += [move(*m) for m in ready]
-        left = [m for m in left if m not in ready]
+        read = [s for _, s, _ in left]
+        waiting = []
+        for d, s, t in left:
+            if d in read:
+                waiting.append((d, s, t))
+            else:
+                found.append(move(d, s, t))
+        if len(waiting) == len(left):  # they go round in circles: take one out
+            k = next((k for k, (_, _, t) in enumerate(left) if is_float(t)), 0)
+            waiting[k] = _aside(found, *left[k])
+        left = waiting
     return found
 
 

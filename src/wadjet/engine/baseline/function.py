@@ -1,10 +1,10 @@
-"""One valid function → machine code, in a single walk over its body.
+"""The state of a function on its way to machine code, and the vocabulary of those who compile its
+instructions (see `walk`).
 
 The operand stack holds where each operand is: a register, a place in the frame, a constant (see
 `x86`), or the home of a local that was got and not yet used. Where blocks begin and end, operands
 are in their own places in the frame; in between they stay wherever they came to be. What the next
-instruction does with a result is looked at in advance: it is made where it is wanted, and a
-comparison before a branch leaves no value at all.
+instruction does with a result is looked at in advance: it is made where it is wanted.
 
 Code is gathered as pieces, which are joined at the end; only then are the distances of jumps
 known. Encodings are remembered by instruction and operands: programs repeat themselves.
@@ -13,21 +13,19 @@ known. Encodings are remembered by instruction and operands: programs repeat the
 import struct
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
-from wadjet.core.body import Catch, MemArg
-from wadjet.core.opcodes import BY_NAME, ROWS, Op, row
-from wadjet.core.types import V128, FuncType, ValType
-from wadjet.engine.baseline import encodings
-from wadjet.engine.baseline.encodings import FLOAT_ROWS
+from wadjet.core.body import Body, Catch
+from wadjet.core.opcodes import BY_NAME, Op
+from wadjet.core.types import V128, ValType
+from wadjet.engine.baseline.encodings import store_local
 from wadjet.engine.baseline.exits import WORD, Exit
 from wadjet.engine.baseline.frame import CONTEXT, Frame
-from wadjet.engine.baseline.selection import (
-    ACCESSES, BINARY, COMPARE, EQUAL, UNEQUAL,
-)  # fmt: skip
+from wadjet.engine.baseline.selection import COMPARE, EQUAL, UNEQUAL
+from wadjet.engine.baseline.survey import ACCESS, Survey
 from wadjet.engine.baseline.x86 import (
-    CALL, CONST32, CONST64, E, JUMP, NE, P, RDI, RDX, REGISTERS, RSI, XMM0, XMM1, copy_vector,
-    jump_if, load_constant, rm, to_frame, to_register,
+    CALL, CONST32, E, JUMP, JUMP_IF, NE, P, RDI, RDX, REGISTERS, RSI, UNKNOWN, XMM0, XMM1,
+    copy_vector, int32, load_constant, rm, to_frame, to_register,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.function import SMALL_FRAME
@@ -38,13 +36,9 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.loader import Object
 
 
-class Call(NamedTuple):
-    """A place in the code that refers to something outside of it: the four bytes before `end` hold
-    the distance to `symbol` (a name, or the number of a row) + `addend`."""
-
-    end: int
-    symbol: str | int
-    addend: int
+#: A place in the code that refers to something outside of it: the four bytes before (first) hold
+#: the distance to a symbol (second: a name, or the number of a row) + an addend (third).
+Call = tuple[int, str | int, int]
 
 
 class Compiled(NamedTuple):
@@ -112,28 +106,9 @@ class Block:
         self.catcher: Catcher | None = None
 
 
-# How the walk deals with an instruction: by itself if it is local.get or i32.const, if it loads an
-# integer or computes one from two operands, else by a handler.
-_GET: Final = 0
-_CONST32: Final = 1
-_LOAD: Final = 2
-_BINARY: Final = 3
-SPECIAL: Final = 4
-_EQZS: Final = {0x45: (0x46, CONST32), 0x50: (0x51, CONST64)}
-_FLAG_USERS: Final = frozenset((Op.BR_IF, Op.IF, Op.SELECT))
-
-
-def kinds_of_rows() -> list[int]:
-    """For each op, how the walk deals with it."""
-    kinds = [SPECIAL] * (max(r.op for r in ROWS) + 1)
-    kinds[Op.LOCAL_GET], kinds[Op.I32_CONST] = _GET, _CONST32
-    for op in BINARY:
-        if op not in FLOAT_ROWS:
-            kinds[op] = _BINARY
-    for op in ACCESSES:
-        if op not in FLOAT_ROWS and row(op).results:
-            kinds[op] = _LOAD
-    return kinds
+_I32_EQ: Final = BY_NAME["i32.eq"][0].op
+#: Over the next jump, where the operands are not ordered; and that jump.
+_IF_EQUAL: Final = b"\x7a\x06" + JUMP_IF[E]
 
 
 @final
@@ -141,34 +116,34 @@ class FunctionCompiler:
     """The state of one function under construction, and the vocabulary of the handlers."""
 
     def __init__(
-        self, home: "Baseline", slot: int, facts: "Facts", kinds: set[int], unit: int
+        self, home: "Baseline", slot: int, body: Body, facts: "Facts", survey: Survey, unit: int
     ) -> None:
-        """`kinds` are the ops of its body."""
         self.home: Final = home
         self.slot: Final = slot
-        self.body: Final = home.valid.module.codes[slot].body
+        self.body: Final = body
         self.facts: Final = facts
         self.index: Final = slot + home.layout.func_imports
-        type_ = home.valid.func_types[self.index].comp
-        assert isinstance(type_, FuncType)
-        self.type: Final = type_
-        self.frame: Final = Frame(type_, facts, self.body, unit, kinds, home.callers, home.spare)
-        self.frame.uses_memory = home.guarded and not home.accesses.isdisjoint(kinds)
-        self.unit: Final = unit
         if unit == 8 and V128 in facts.locals:
             raise Vectors
+        self.type: Final = home.func_type(self.index)
+        self.frame: Final = Frame(self.type, facts, survey, len(body.ops), unit, home.spare)
+        self.frame.uses_memory = home.guarded and survey.seen & ACCESS != 0
+        self.unit: Final = unit
         self.slots: Final = self.frame.slots
         self.homes: Final = self.frame.homes
         self.stack: list[int] = []
         #: registers for operands that are free
         self.free: list[int] = list(self.frame.temps)
         self.free_xmm: list[int] = list(self.frame.temps_xmm)
-        self.temps: Final = frozenset((*self.frame.temps, *self.frame.temps_xmm))
-        #: pieces of code; the first two are how the function begins
-        self.out: list[bytes] = [b"", b""]
+        #: for each register, whether it is one of those
+        self.temps: Final = [False] * REGISTERS
+        for register in (*self.free, *self.free_xmm):
+            self.temps[register] = True
+        #: pieces of code; the first three are how the function begins
+        self.out: list[bytes] = [b"", b"", b""]
         #: label → the piece it stands before, -1 where that is not known yet
         self.labels: list[int] = []
-        #: (piece that ends in a distance, label)
+        #: (piece that is a distance, label)
         self.jumps: list[tuple[int, int]] = []
         self.symbols: list[tuple[int, str | int, int]] = []
         #: tables of distances to labels: (piece, labels)
@@ -181,7 +156,7 @@ class FunctionCompiler:
         self.exits: list[tuple[int, int, int]] = []
         #: `end` of a loop → the piece that it stands before
         self.ends: dict[int, int] = {}
-        #: (piece that ends in the distance to the word of an exit, which exit)
+        #: (piece that is the distance to the word of an exit, which exit)
         self.words: list[tuple[int, int]] = []
         self.live = True
         self.next = 0  # the instruction to go on with
@@ -200,18 +175,29 @@ class FunctionCompiler:
 
     def jump(self, label: int) -> None:
         """Go there."""
-        self.jumps.append((len(self.out), label))
-        self.out.append(JUMP)
+        self._distance(JUMP, label)
 
     def jump_if(self, condition: int, label: int) -> None:
         """Go there where the flags say so."""
+        if condition == EQUAL:
+            self._distance(_IF_EQUAL, label)
+            return
         if condition == UNEQUAL:
-            self.jumps.append((len(self.out), label))
-            self.out.append(jump_if(P))
+            self._distance(JUMP_IF[P], label)
             condition = NE
-        self.jumps.append((len(self.out), label))
-        # over the jump, where the operands are not ordered
-        self.out.append(b"\x7a\x06" + jump_if(E) if condition == EQUAL else jump_if(condition))
+        self._distance(JUMP_IF[condition], label)
+
+    def _distance(self, text: bytes, label: int) -> None:
+        out = self.out
+        out.append(text)
+        self.jumps.append((len(out), label))
+        out.append(UNKNOWN)
+
+    def word(self, text: bytes, k: int) -> None:
+        """An instruction that ends in the distance to the word of an exit."""
+        self.out.append(text)
+        self.words.append((len(self.out), k))
+        self.out.append(UNKNOWN)
 
     def trap_if(self, condition: int, code: int) -> None:
         """Trap where the flags say so."""
@@ -256,26 +242,37 @@ class FunctionCompiler:
     def pop(self) -> int:
         """Where the top operand is; its register may be used again."""
         where = self.stack.pop()
-        if where in self.temps:
-            (self.free if where < XMM0 else self.free_xmm).append(where)
+        self.release(where)
         return where
+
+    def release(self, where: int) -> None:
+        """What was there is no operand any more."""
+        if 0 <= where < REGISTERS and self.temps[where]:
+            if where < XMM0:
+                self.free.append(where)
+            else:
+                self.free_xmm.append(where)
+
+    def is_temporary(self, where: int) -> bool:
+        """Whether it is a register for operands."""
+        return 0 <= where < REGISTERS and self.temps[where]
 
     def result(self, is_float: bool) -> int:
         """A register for a result, which is pushed."""
         free = self.free_xmm if is_float else self.free
         if not free:
-            self._make_room(is_float)
+            self.make_room(is_float)
         where = free.pop()
         self.stack.append(where)
         return where
 
-    def _make_room(self, is_float: bool) -> None:
+    def make_room(self, is_float: bool) -> None:
         """Free a register: that of the lowest operand."""
         for h, where in enumerate(self.stack):
-            if where in self.temps and (where >= XMM0) == is_float:
+            if self.is_temporary(where) and (where >= XMM0) == is_float:
                 self.to_slot(h, where)
                 self.stack[h] = self.slots[h]
-                (self.free_xmm if is_float else self.free).append(where)
+                self.release(where)
                 return
         raise AssertionError("operands are all that registers are for")
 
@@ -292,10 +289,10 @@ class FunctionCompiler:
         stack = self.stack
         for h in range(below):
             where = stack[h]
-            if where in self.temps:
+            if self.is_temporary(where):
                 self.to_slot(h, where)
                 stack[h] = self.slots[h]
-                (self.free if where < XMM0 else self.free_xmm).append(where)
+                self.release(where)
 
     def flush(self, start: int = 0) -> None:
         """Operands, from a height on, go to their own places."""
@@ -305,14 +302,17 @@ class FunctionCompiler:
             if where != slots[h]:
                 self.to_slot(h, where)
                 stack[h] = slots[h]
-                if where in self.temps:
-                    (self.free if where < XMM0 else self.free_xmm).append(where)
+                self.release(where)
 
     def settle(self, height: int) -> None:
         """From here on there are so many operands, all in their places."""
-        self.stack[:] = self.slots[:height]
-        self.free[:] = self.frame.temps
-        self.free_xmm[:] = self.frame.temps_xmm
+        self.stack.clear()
+        if height:
+            self.stack.extend(self.slots[:height])
+        self.free.clear()
+        self.free.extend(self.frame.temps)
+        self.free_xmm.clear()
+        self.free_xmm.extend(self.frame.temps_xmm)
 
     def unshare(self, local: int) -> None:
         """A local is about to change: operands that stand for what it was get copies. What a call
@@ -336,66 +336,6 @@ class FunctionCompiler:
         if text:
             self.out.append(text)
 
-    # --- the walk ------------------------------------------------------------------------------
-
-    # long: the one loop that every instruction goes through, and what is commonest is done in it
-    def run(self) -> Compiled:
-        """Compile the function."""
-        self.blocks.append(Block(self.end, 0, (), self.type.results, False))
-        ops, imms, dead = self.body.ops, cast(list[Any], self.body.imms), self.facts.dead
-        kinds = self.home.kinds
-        handlers, memo = self.home.handlers, self.home.memo
-        stack, homes, out = self.stack, self.homes, self.out
-        temps, pool = self.temps, self.free
-        i, count = 0, len(ops)
-        while i < count:
-            op = ops[i]
-            kind = kinds[op]
-            i += 1
-            if kind == _GET:
-                stack.append(homes[imms[i - 1]])
-                continue
-            if kind == _CONST32:
-                stack.append(0x100000000 + (imms[i - 1] & 0xFFFFFFFF))
-                continue
-            if kind > _BINARY:
-                self.next = i
-                handlers[op](self, imms[i - 1], i - 1)
-                i = self.next
-                if not self.live and i in dead:
-                    i = dead[i]
-                continue
-            # what is left has one or two operands and one result in a register or a local
-            b = 0
-            if kind == _BINARY:
-                b = stack.pop()
-                if b in temps:
-                    pool.append(b)
-            else:
-                b = imms[i - 1].offset
-            a = stack.pop()
-            if a in temps:
-                pool.append(a)
-            following = ops[i]
-            if following == Op.LOCAL_SET or following == Op.LOCAL_TEE:
-                d = homes[imms[i]]
-                i += 1
-                if d in stack:
-                    self.unshare(imms[i - 1])
-                if following == Op.LOCAL_TEE:
-                    stack.append(d)
-            else:
-                if not pool:
-                    self._make_room(False)
-                d = pool.pop()
-                stack.append(d)
-            text = memo.get((op, d, a, b))
-            if text is None:
-                encode = encodings.binary if kind == _BINARY else encodings.load
-                text = memo[op, d, a, b] = encode(op, d, a, b)
-            out.append(text)
-        return self._finish()
-
     def destination(self, i: int, is_real: bool) -> tuple[int, int]:
         """Where the result of the instruction before this one goes, and where the walk goes on: a
         local's home where it is assigned at once, else a register that is pushed."""
@@ -412,114 +352,46 @@ class FunctionCompiler:
 
     def assign(self, x: int, keep: bool) -> None:
         """local.set, local.tee of what is on the stack."""
-        where = self.stack[-1]
+        stack = self.stack
+        where = stack[-1]
         home = self.homes[x]
         if where == home:
             if not keep:
-                self.stack.pop()
+                stack.pop()
             return
-        t = self.facts.locals[x]
         self.pop()
-        if home in self.stack:
+        if home in stack:
             self.unshare(x)
-        self.out.append(encodings.store_local(home, where, t))
+        self.out.append(store_local(home, where, self.facts.locals[x]))
         if keep:
-            self.stack.append(home)
-
-    def unary(self, op: int, i: int) -> None:
-        """Instruction i computes something from one operand."""
-        a = self.pop()
-        if op == _WRAP and (a < 0 or a >= CONST32):
-            # the low half of a place or a constant is there already
-            self.stack.append(a if a < 0 else CONST32 + (a & 0xFFFFFFFF))
-            return
-        d, self.next = self.destination(i + 1, op in FLOAT_ROWS)
-        memo = self.home.memo
-        text = memo.get((op, d, a, 0))
-        if text is None:
-            text = memo[op, d, a, 0] = encodings.unary(op, d, a)
-        self.out.append(text)
-
-    def binary(self, op: int, i: int) -> None:
-        """Instruction i computes a float from two operands."""
-        b, a = self.pop(), self.pop()
-        d, self.next = self.destination(i + 1, True)
-        memo = self.home.memo
-        text = memo.get((op, d, a, b))
-        if text is None:
-            text = memo[op, d, a, b] = encodings.binary(op, d, a, b)
-        self.out.append(text)
-
-    def load(self, op: int, arg: MemArg, i: int) -> None:
-        """Instruction i loads something."""
-        a = self.pop()
-        d, self.next = self.destination(i + 1, op in FLOAT_ROWS)
-        memo = self.home.memo
-        text = memo.get((op, d, a, arg.offset))
-        if text is None:
-            text = memo[op, d, a, arg.offset] = encodings.load(op, d, a, arg.offset)
-        self.out.append(text)
-
-    def store(self, op: int, arg: MemArg) -> None:
-        """An instruction stores something."""
-        stack, temps = self.stack, self.temps
-        value, a = stack.pop(), stack.pop()
-        if value in temps:
-            (self.free if value < XMM0 else self.free_xmm).append(value)
-        if a in temps:
-            self.free.append(a)
-        memo = self.home.memo
-        text = memo.get((op, value, a, arg.offset))
-        if text is None:
-            text = memo[op, value, a, arg.offset] = encodings.store(op, value, a, arg.offset)
-        self.out.append(text)
-
-    def compare(self, op: int, i: int) -> None:
-        """Instruction i compares: what needs no value takes the flags."""
-        if op in _EQZS:
-            op, b = _EQZS[op]
-        else:
-            b = self.pop()
-        a = self.pop()
-        memo = self.home.memo
-        text = memo.get((op, a, b, -1))
-        found = COMPARE[op]
-        if text is None:
-            text = memo[op, a, b, -1] = found.flags(a, b)
-        i += 1
-        following = self.body.ops[i]
-        if following in _FLAG_USERS:
-            self.next = i + 1
-            self.home.flag_users[following](self, text, found.condition, i)
-            return
-        self.out.append(text)
-        d, self.next = self.destination(i, False)
-        self.out.append(encodings.flag(d, found.condition))
+            stack.append(home)
 
     def condition(self) -> bytes:
         """Pop an i32; code after which NE holds where it is not zero."""
         where = self.pop()
         memo = self.home.memo
-        key = (0x46, where, CONST32, -1)
+        key = (_I32_EQ, where, CONST32, -1)
         text = memo.get(key)
         if text is None:
-            text = memo[key] = COMPARE[0x46].flags(where, CONST32)
+            text = memo[key] = COMPARE[_I32_EQ].flags(where, CONST32)
         return text
 
     # --- the end -------------------------------------------------------------------------------
 
-    def _finish(self) -> Compiled:
+    def finish(self) -> Compiled:
+        """The function has been walked through."""
         self.place(self.end)
-        out = self.out
-        out.append(self.frame.leave())
-        leaf = not self.frame.calls and self.frame.size < 8 * SMALL_FRAME
+        out, frame = self.out, self.frame
+        out.append(frame.leave())
+        leaf = not frame.calls and frame.size < 8 * SMALL_FRAME
         if not leaf:
-            self.jumps.append((0, self.trap_label(TrapCode.STACK_EXHAUSTED)))
+            self.jumps.append((1, self.trap_label(TrapCode.STACK_EXHAUSTED)))
+            out[1] = UNKNOWN
         for code, label in self.traps.items():
             self.place(label)
             out.append(rm(b"\x8b", RDI, CONTEXT, 1) + load_constant(RSI, code))
             self.call("wj_trap")
-        out[0], out[1] = self.frame.enter(not leaf)
+        out[0], out[2] = frame.enter(not leaf)
         count = len(out)
         if self.exits:
             assert self.home.exits is not None, "who knows of exits has opened them"
@@ -528,21 +400,21 @@ class FunctionCompiler:
 
     def _join(self, count: int) -> Compiled:
         """All pieces in a row, every distance filled in; the function has so many."""
-        sizes = list(accumulate(map(len, self.out), initial=0))
+        out, labels = self.out, self.labels
+        sizes = list(accumulate(map(len, out), initial=0))
         words = sizes[-1] + WORD - 1 & -WORD
-        text = bytearray(b"".join(self.out)).ljust(words + WORD * len(self.exits), b"\0")
-        starts = [sizes[piece] for piece in self.labels]
-        pack = struct.pack_into
         for piece, label in self.jumps:
-            stop = sizes[piece + 1]
-            pack("<i", text, stop - 4, starts[label] - stop)
-        for piece, labels in self.tables:
+            out[piece] = int32(sizes[labels[label]] - sizes[piece + 1])
+        for piece, goals in self.tables:
             base = sizes[piece]
-            pack(f"<{len(labels)}i", text, base, *[starts[label] - base for label in labels])
+            distances = [sizes[labels[label]] - base for label in goals]
+            out[piece] = struct.pack(f"<{len(goals)}i", *distances)
         for piece, k in self.words:
-            stop = sizes[piece + 1]
-            pack("<i", text, stop - 4, words + WORD * k - stop)
-        calls = [Call(sizes[piece + 1], name, addend) for piece, name, addend in self.symbols]
+            out[piece] = int32(words + WORD * k - sizes[piece + 1])
+        text = bytearray(b"".join(out)).ljust(words + WORD * len(self.exits), b"\0")
+        calls: list[Call] = []
+        for piece, name, addend in self.symbols:
+            calls.append((sizes[piece + 1], name, addend))
         ends = self.facts.ends
         exits = [
             Exit(loop, sizes[start], sizes[self.ends[ends[loop]]], words + WORD * k)
@@ -551,10 +423,5 @@ class FunctionCompiler:
         return Compiled(text, sizes[count], exits, self.unit, calls, self.rows, self.frame.tail)
 
 
-_WRAP: Final = BY_NAME["i32.wrap_i64"][0].op
-
-
 #: Compiles one instruction, given its immediate and index.
 Handler = Callable[[FunctionCompiler, object, int], None]
-#: Compiles one that takes flags: the code that sets them, the condition, the index.
-FlagUser = Callable[[FunctionCompiler, bytes, int, int], None]

@@ -5,7 +5,7 @@ makes it when it is first met; programs share few of them, and whoever gives `ma
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
@@ -17,16 +17,17 @@ from wadjet.core.validate import ValidModule
 from wadjet.engine.baseline.branches import branch
 from wadjet.engine.baseline.bulk import BULK
 from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers, look
-from wadjet.engine.baseline.control import CONTROL, FLAG_USERS
+from wadjet.engine.baseline.control import CONTROL
 from wadjet.engine.baseline.exceptions import EXCEPTIONS
 from wadjet.engine.baseline.exits import Exits
 from wadjet.engine.baseline.frame import CONTEXT, arguments
 from wadjet.engine.baseline.function import (
-    SPECIAL, Beyond, Compiled, FlagUser, FunctionCompiler, Handler, Types, Vectors, kinds_of_rows,
+    Beyond, Compiled, FunctionCompiler, Handler, Types, Vectors,
 )  # fmt: skip
-from wadjet.engine.baseline.plain import PLAIN
 from wadjet.engine.baseline.selection import ACCESSES, NEEDS
+from wadjet.engine.baseline.survey import VECTOR, Survey, marks_of_rows
 from wadjet.engine.baseline.vectors import NEED, VECTOR_ACCESSES, VECTORS
+from wadjet.engine.baseline.walk import SPECIAL, access, kinds_of_rows, walk
 from wadjet.engine.baseline.x86 import CMP, NE, RAX, RDI, RSI, rm
 from wadjet.engine.contract.layout import ContextLayout
 from wadjet.engine.contract.settings import Settings
@@ -54,9 +55,6 @@ _BRANCHES: Final = frozenset((
 _THROWING: Final = frozenset((
     Op.RESUME, Op.RESUME_THROW, Op.RESUME_THROW_REF, Op.SUSPEND, Op.SWITCH,
 ))  # fmt: skip
-_VECTORS: Final = frozenset(
-    r.op for r in ROWS if r.feature in ("simd", "relaxed-simd") or r.mnemonic.startswith("v128")
-)
 
 
 class _Row(NamedTuple):
@@ -83,28 +81,29 @@ class Baseline:
         self.exceptions: Final = settings.exceptions
         self.guarded: Final = self._is_guarded()
         self.memo: Final = _MEMO
-        self.flag_users: Final[Mapping[int, FlagUser]] = FLAG_USERS
         self._make: Final = make
         self.kinds: Final = kinds_of_rows()
-        known: dict[int, Handler] = PLAIN | VECTORS | CONTROL | CALLS | EXCEPTIONS | BULK
+        known: dict[int, Handler] = VECTORS | CONTROL | CALLS | EXCEPTIONS | BULK
+        if len(self.memories) > 1:
+            known |= dict.fromkeys(ACCESSES, access)
+            for op in ACCESSES:
+                self.kinds[op] = SPECIAL
         for r in ROWS:
             if not self._has(r.op, r.mnemonic):
                 self.kinds[r.op] = SPECIAL
                 known.pop(r.op, None)
-        if len(self.memories) > 1:
-            for op in ACCESSES:
-                self.kinds[op] = SPECIAL
         self.handlers: Final[list[Handler]] = [known.get(op, _row) for op in range(len(self.kinds))]
         #: how many operands more than validation knows of a suspension may leave
         self.spare: Final = 1 + max(
             [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
         )
-        #: memory accesses that are encoded here
-        self.accesses: Final = frozenset(op for op in (*ACCESSES, *VECTOR_ACCESSES) if op in known)
-        #: what may destroy registers
-        self.callers: Final = frozenset(
-            r.op for r in ROWS if self.kinds[r.op] == SPECIAL and r.op not in known
-        ) | frozenset((*CALLS, *EXCEPTIONS, *BULK))
+        here = {op for op, kind in enumerate(self.kinds) if kind != SPECIAL} | set(known)
+        #: what each op is
+        self.marks: Final = marks_of_rows(
+            # what may destroy registers: rows, and what is no row but calls something
+            callers={r.op for r in ROWS if r.op not in here}.union(CALLS, EXCEPTIONS, BULK),
+            accesses=here.intersection((*ACCESSES, *VECTOR_ACCESSES)),
+        )
         self._rows: Final[dict[object, _Row]] = {}
         self._arguments: Final[dict[int, tuple[list[int], int]]] = {}
         #: code that moves operands to where arguments go, by type and operands
@@ -167,12 +166,12 @@ class Baseline:
             self.memo.clear()
             self.moves.clear()
         self._operands = None
-        kinds = set(body.ops)
+        survey = Survey(body, self.marks, len(facts.locals), bool(facts.assigned))
         try:
-            if _VECTORS.isdisjoint(kinds):
+            if not survey.seen & VECTOR:
                 with suppress(Vectors):
-                    return FunctionCompiler(self, slot, facts, kinds, 8).run()
-            return FunctionCompiler(self, slot, facts, kinds, 16).run()
+                    return walk(FunctionCompiler(self, slot, body, facts, survey, 8))
+            return walk(FunctionCompiler(self, slot, body, facts, survey, 16))
         except Beyond:
             return None
 
@@ -220,13 +219,17 @@ class Baseline:
             at = self._address_type(c.body.imms[i], r.immediates)
             ins = tuple(at if t is None else t for t in r.params)
             return ins, tuple(at if t is None else t for t in r.results), ()
+        if r.op == Op.THROW:
+            return self.tag_type(cast(int, c.body.imms[i])).params, (), ()
         if r.op == Op.MEMORY_COPY:
             ats = [self.memories[k].limits.addr for k in cast(tuple[int, int], c.body.imms[i])]
             return (*ats, I32 if I32 in ats else I64), (), ()
-        if r.op == Op.THROW:
-            return self.tag_type(cast(int, c.body.imms[i])).params, (), ()
         if self._operands is None:
-            wanted = {op for op in c.body.ops if row(op).params is None and op not in CONTROL}
+            wanted = {
+                op
+                for op in set(c.body.ops)
+                if self.kinds[op] == SPECIAL and op not in CONTROL and row(op).params is None
+            }
             self._operands = self.valid.operands(c.slot, wanted)
         labels: tuple[Types, ...] = ()
         if r.op in _BRANCHES:

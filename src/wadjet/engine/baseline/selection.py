@@ -302,4 +302,8 @@ def _by_op(names: dict[str, _T]) -> dict[int, _T]:
 BINARY: Final = _by_op(_BINARY)
 UNARY: Final = _by_op(_UNARY)
 COMPARE: Final = _by_op(_COMPARE)
+#: For each op of those, its condition.
+CONDITIONS: Final = [
+    COMPARE[op].condition if op in COMPARE else -1 for op in range(max(COMPARE) + 1)
+]
 ACCESSES: Final = _by_op(_ACCESSES)
