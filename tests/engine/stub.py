@@ -31,7 +31,7 @@ class StubCode(ModuleCode):
         self.attached: list[int] = []
 
     def attach(self, instance: Instance) -> None:
-        self.attached.append(instance.id)
+        self.attached.append(instance.context)
 
     def call(self, instance: Instance, func_index: int, args: Sequence[int]) -> list[int]:
         instance.store.enter()

@@ -104,14 +104,11 @@ def test_a_copy_is_what_the_long_way_makes(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        '(module (import "a" "b" (func $f)) (table funcref (elem $f)))',
-        '(module (import "a" "b" (func $f)) (global funcref (ref.func $f)))',
         '(module (import "a" "c" (global i32)))',
         "(module (type (struct)) (func (drop (struct.new 0))))",
         "(module (tag))",
         "(module (table 1 externref))",
         "(module (global (mut externref) (ref.null extern)))",
-        '(module (memory 1) (data "passive"))',
         "(module (func $f) (elem func $f))",
     ],
 )

@@ -18,7 +18,7 @@ from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.memory import Memory
-from wadjet.engine.runtime.store import Store
+from wadjet.engine.runtime.store import Store, store_at
 from wadjet.engine.runtime.table import Table
 from wadjet.engine.runtime.tag import Tag
 
@@ -176,7 +176,7 @@ def test_the_native_context_agrees_with_python() -> None:
     assert VM_CONTEXT.read(context, "store") == instance.store.address
     assert VM_CONTEXT.read(context, "memory") == instance.memories[0].address
     assert VM_CONTEXT.read(context, "memory_base") == instance.memories[0].base
-    assert VM_CONTEXT.read(context, "instance") == instance.id
+    assert store_at(VM_CONTEXT.read(context, "store")).instance_at(context) is instance
     for space, column in {
         "memories": [m.address for m in instance.memories],
         "tables": [t.address for t in instance.tables],

@@ -1,6 +1,7 @@
 """`Instance`: a module that lives, and what it exports."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any, Final, final
 
 from wadjet.api.global_ import Global
@@ -9,7 +10,7 @@ from wadjet.api.module import Module
 from wadjet.api.table import Table
 from wadjet.api.types import Types
 from wadjet.base.errors import Error, Unlinkable
-from wadjet.core.module import Export
+from wadjet.core.module import Export, Import
 from wadjet.engine.runtime import instance as runtime
 from wadjet.engine.runtime.budget import Limits
 from wadjet.engine.runtime.func import Func, func_of
@@ -20,6 +21,8 @@ from wadjet.engine.runtime.store import Store, unite
 from wadjet.engine.runtime.table import Table as RuntimeTable
 
 _MISSING: Final = object()
+#: Types of imports that are neither handles nor of any store.
+_PLAIN: Final = frozenset({FunctionType})
 
 
 @final
@@ -38,8 +41,9 @@ class Exports:
     def __init__(self, instance: runtime.Instance) -> None:
         # Attributes are the exports themselves, so that looking one up costs nothing; what the
         # class needs lies under a name that is no identifier.
-        self.__dict__[""] = (instance, {e.name: e for e in instance.module.exports})
-        if "keys" in self:
+        exports = instance.code.exports
+        self.__dict__[""] = instance, exports
+        if "keys" in exports:
             self["keys"]
 
     def __getitem__(self, name: str) -> Any:
@@ -128,15 +132,18 @@ class Instance:
     ) -> None:
         if store is not None and limits is not None:
             raise ValueError("a store has its own limits: give one or the other")
-        given = [_find(imports, i.module, i.name) for i in module.core.imports]
+        given = _all(imports, module.core.imports)
         if limits is not None:
             store = Store(limits)
-        home = _home(store, given)
+        if _PLAIN.issuperset(map(type, given)):  # the usual case
+            home = Store(implicit=True) if store is None else store.current()
+        else:
+            home = _home(store, given)
+            given = [_unwrap(each) for each in given]
         if home.limits.fuel is not None:
             tier = _metered(tier)
         self.module: Final = module
-        unwrapped = [_unwrap(each) for each in given]
-        self._instance: Final = initialize(home, module.code(tier), unwrapped)
+        self._instance: Final = initialize(home, module.code(tier), given)
         self.exports: Final = Exports(self._instance)
         self._types: Types | None = None
         if before_start is not None:
@@ -169,6 +176,16 @@ def _metered(tier: str) -> str:
     if tier == "optimizing":
         raise Error("machine code does not count fuel: use the interpreter")
     return "interpreter"
+
+
+def _all(imports: object, wanted: Sequence[Import]) -> list[object]:
+    """What is given for each import; Unlinkable where nothing is."""
+    found = []
+    for i in wanted:
+        place = imports.get(i.module) if type(imports) is dict else None
+        given = place.get(i.name, _MISSING) if type(place) is dict else _MISSING
+        found.append(_find(imports, i.module, i.name) if given is _MISSING else given)
+    return found
 
 
 def _find(imports: object, module: str, name: str) -> object:

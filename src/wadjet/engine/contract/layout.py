@@ -103,15 +103,19 @@ class Block:
     __slots__ = ("_buffer", "address", "size")
 
     def __init__(self, size: int) -> None:
-        self._buffer = ctypes.create_string_buffer(size + CELL)
+        self._buffer = (ctypes.c_ubyte * (size + CELL))()
         start = ctypes.addressof(self._buffer)
         self.address: Final = (start + CELL - 1) // CELL * CELL
         self.size: Final = size
 
-    def words(self, offset: int = 0, count: int | None = None) -> memoryview:
-        """64-bit words from a byte offset on; the view keeps the block alive."""
-        count = (self.size - offset) // WORD if count is None else count
-        return words(self.address + offset, count, self)
+    def octets(self) -> memoryview:
+        """The bytes; the view keeps the memory."""
+        skip = -ctypes.addressof(self._buffer) % CELL
+        return memoryview(self._buffer).cast("B")[skip : skip + self.size]
+
+    def words(self) -> memoryview:
+        """The 64-bit words; the view keeps the memory."""
+        return self.octets().cast("Q")
 
 
 VM_STORE: Final = Struct(
@@ -174,6 +178,7 @@ VM_HOST_FUNC: Final = Struct(
     store="ptr",  # VMStore; first, as in VMContext: an entry finds it without knowing which it has
     callable="ptr",  # PyObject *: what to call; owned by the store
     magic="i64",
+    home="ptr",  # VMContext of the instance in whose block it lies, null if it lies in none
 )
 
 VM_CONTEXT: Final = Struct(
@@ -182,7 +187,6 @@ VM_CONTEXT: Final = Struct(
     memory_base="ptr",  # base of memory 0, copied here because it never changes
     memory="ptr",  # VMMemory of memory 0
     funcs="ptr",  # VMFunc array of the defined functions
-    instance="i64",  # id of the Instance, for the runtime's look-ups
     gc="ptr",  # VMHeap of the store, for inline allocation
 )
 

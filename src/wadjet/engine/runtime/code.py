@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from wadjet.core.subtyping import ClosedExtern, close_extern
 from wadjet.core.types import ContType, FuncType, GlobalType, MemoryType, RefType, TableType
-from wadjet.engine.contract.layout import ContextLayout
+from wadjet.engine.contract.layout import VM_FUNC, ContextLayout
 
 if TYPE_CHECKING:
     from wadjet.core.validate import ValidModule
@@ -29,12 +29,16 @@ class ModuleCode(ABC):
     def __init__(self, valid: "ValidModule") -> None:
         self.valid: Final = valid
         self.layout: Final = ContextLayout(valid.module)
+        #: bytes of a VMContext and the VMFuncs behind it
+        self.block_size: Final = self.layout.size + VM_FUNC.size * len(valid.module.funcs)
         types = valid.types
         #: ids of the canonical types, by type index and by defined function
         self.type_ids: Final = array("Q", [t.id for t in types])
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
         #: what each import must be
         self.imports: Final = [close_extern(i.type, types) for i in valid.module.imports]
+        #: what it exports, by name
+        self.exports: Final = {e.name: e for e in valid.module.exports}
         #: whether it has continuations
         self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
         #: whether it was instantiated before, and what instances begin with from the third on

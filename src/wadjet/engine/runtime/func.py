@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.store import Store
 
 
+#: Bytes of a VMFunc and the VMHostFunc behind it.
+HOST_SIZE: Final = VM_FUNC.size + VM_HOST_FUNC.size
+
+
 class Func(ABC):
     """A function instance. `address` is that of its VMFunc and the word of a funcref to it.
 
@@ -112,17 +116,27 @@ class HostFunc(Func):
 
     __slots__ = ("_block", "_store", "callable")
 
-    def __init__(self, store: "Store", deftype: DefType, callable_: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        store: "Store",
+        deftype: DefType,
+        callable_: Callable[..., Any],
+        place: tuple[Block, int] | None = None,
+    ) -> None:
+        """`place` is an offset in the block of an instance where its VMFunc and its VMHostFunc are
+        already."""
         store = store.current()
-        block = Block(VM_FUNC.size + VM_HOST_FUNC.size)
-        super().__init__(block.address, deftype)
+        block, offset = (Block(HOST_SIZE), 0) if place is None else place
+        address = block.address + offset
+        super().__init__(address, deftype)
         self._block: Final = block
         self._store = store
         self.callable: Final = callable_
-        host = block.address + VM_FUNC.size
-        code, tail = (0, 0) if store.doors is None else store.doors(self.type)
-        VM_FUNC.fill(block.address, code, host, deftype.id, 0, tail)
-        VM_HOST_FUNC.fill(host, store.address, id(callable_), HOST_MAGIC)
+        host = address + VM_FUNC.size
+        if place is None:
+            code, tail = (0, 0) if store.doors is None else store.doors(self.type)
+            VM_FUNC.fill(address, code, host, deftype.id, 0, tail)
+            VM_HOST_FUNC.fill(host, store.address, id(callable_), HOST_MAGIC, 0)
         store.adopt(host, self)
 
     def open_door(self, host: Callable[[FuncType], tuple[int, int]]) -> None:

@@ -1,20 +1,19 @@
 """The noun module instance (spec 4.2.5): the index spaces of one module, in native memory."""
 
-import itertools
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary
 
-from wadjet.core.subtyping import close_global
+from wadjet.core.subtyping import ClosedFunc, close_global
 from wadjet.core.types import DefType
 from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import (
-    VM_CONTEXT, VM_FUNC, VM_SEGMENT, WORD, Block, octets, words,
+    VM_CONTEXT, VM_FUNC, VM_HOST_FUNC, VM_SEGMENT, WORD, Block, octets, words,
 )  # fmt: skip
 from wadjet.engine.gc.holders import Holder, register
 from wadjet.engine.runtime.code import ModuleCode
-from wadjet.engine.runtime.func import Func, WasmFunc
+from wadjet.engine.runtime.func import HOST_SIZE, Func, HostFunc, WasmFunc
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.table import Table
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 #: What can be imported and exported.
 Extern = Func | Table | Memory | Global | Tag
 
-_ids: Final = itertools.count(1)
-
 
 @final
 class Instance(Holder):
@@ -38,20 +35,24 @@ class Instance(Holder):
     """
 
     __slots__ = (
-        "__weakref__", "_block", "_entries", "_functions", "_globals", "_kept", "_names", "_words",
-        "code", "context", "func_imports", "id", "layout", "memories", "module", "store",
-        "tables", "tags", "types", "unit", "valid", "vmfuncs",
+        "__weakref__", "_block", "_entries", "_func_imports", "_functions", "_globals", "_hosts",
+        "_names", "code", "context", "given", "kept", "layout", "memories", "module", "store",
+        "tables", "tags", "types", "unit", "valid", "words",
     )  # fmt: skip
 
     def __init__(
         self,
         store: "Store",
         code: ModuleCode,
-        func_imports: list[Func],
+        given: Sequence[Func | Callable[..., Any]],
         block: Block | None = None,
+        hosts: int = 0,
     ) -> None:
         """Allocate the VMContext and the VMFuncs behind it; everything else is added afterwards.
-        In a `block`, all that lies in it stands there already, globals included."""
+
+        In a `block`, all that lies in it stands there already, globals included. Then what is
+        `given` for imported functions may be Python callables: `hosts` is where in the block each
+        has its VMFunc and its VMHostFunc, and a `HostFunc` is made when somebody wants one."""
         self.store = store
         #: replaced where it turns out to need other code (see `ModuleCode.let_pass`)
         self.code = code
@@ -59,41 +60,52 @@ class Instance(Holder):
         self.module: Final = code.valid.module
         self.layout: Final = code.layout
         self.types: Final[Sequence[DefType]] = code.valid.types
-        self.id: Final = next(_ids)
         self.memories: list[Memory] = []
         self.tables: list[Table] = []
         self._globals: list[Global] | None = [] if block is None else None
         self.tags: list[Tag] = []
-        self.func_imports: Final = func_imports
-        self._block: Final = Block(self.size) if block is None else block
-        self._words: Final = self._block.words()
+        #: the functions it imports, as they were given: callables are in its block
+        self.given: Final = given
+        self._func_imports: list[Func] | None = None
+        self._hosts: Final = hosts
+        self._block: Final = Block(code.block_size) if block is None else block
+        #: the VMContext and what is behind it
+        self.words: Final = self._block.words()
         self.context: Final = self._block.address
-        self._functions: Final = self.context + self.layout.size
-        self.vmfuncs: Final = self._words[self.layout.size // WORD : self.size // WORD]
+        self._functions: Final = self.context + code.layout.size
         #: what holds the native copies of passive segments, by space and index
-        self._kept: dict[tuple[str, int], Block | None] = {}
+        self.kept: Final[dict[tuple[str, int], Block | None]] = {}
         self._entries: WeakValueDictionary[int, Callable[..., Any]] | None = None
         self._names: dict[int, str] | None = None
         #: whatever the tier keeps with an instance
         self.unit: object = None
-        self.set_word(VM_CONTEXT["store"], store.address)
-        self.set_word(VM_CONTEXT["funcs"], self._functions)
-        self.set_word(VM_CONTEXT["instance"], self.id)
+        if block is None:
+            self.words[VM_CONTEXT["store"] // WORD] = store.address
+            self.words[VM_CONTEXT["funcs"] // WORD] = self._functions
         store.adopt(self.context, self)
 
     @property
-    def size(self) -> int:
-        """Bytes of the VMContext and the VMFuncs together."""
-        return self.layout.size + VM_FUNC.size * len(self.module.funcs)
+    def vmfuncs(self) -> memoryview:
+        """The VMFuncs of its own functions as 64-bit words."""
+        code = self.code
+        return self.words[code.layout.size // WORD : code.block_size // WORD]
 
     @property
-    def words(self) -> memoryview:
-        """The VMContext and the VMFuncs as 64-bit words."""
-        return self._words
+    def func_imports(self) -> list[Func]:
+        """The functions it imports."""
+        found = self._func_imports
+        if found is None:
+            given = enumerate(self.given)
+            found = [g if isinstance(g, Func) else self._host(k, g) for k, g in given]
+            self._func_imports = found
+        return found
 
-    def set_word(self, offset: int, word: int) -> None:
-        """Write a word of the VMContext."""
-        self._words[offset // WORD] = word
+    def _host(self, index: int, callable_: Callable[..., Any]) -> HostFunc:
+        """The host function that stands in its block already."""
+        type_ = self.code.imports[index]
+        assert isinstance(type_, ClosedFunc), "it imports functions only"
+        place = self._block, self._hosts + index * HOST_SIZE
+        return HostFunc(self.store, type_.type, callable_, place)
 
     @property
     def globals(self) -> list[Global]:
@@ -107,6 +119,10 @@ class Instance(Holder):
         """Become part of another store (see `Store.absorb`)."""
         self.store = store
         VM_CONTEXT.write(self.context, "store", store.address)
+        for index, given in enumerate(self.given):
+            if not isinstance(given, Func):
+                host = self.func_address(index) + VM_FUNC.size
+                VM_HOST_FUNC.write(host, "store", store.address)
 
     # -- native memory --------------------------------------------------------------------------
 
@@ -122,14 +138,17 @@ class Instance(Holder):
 
     def func_address(self, index: int) -> int:
         """The VMFunc of a function: what a funcref to it is."""
-        own = index - len(self.func_imports)
-        if own < 0:
-            return self.func_imports[index].address
-        return self._functions + own * VM_FUNC.size
+        own = index - len(self.given)
+        if own >= 0:
+            return self._functions + own * VM_FUNC.size
+        given = self.given[index]
+        if isinstance(given, Func):
+            return given.address
+        return self.context + self._hosts + index * HOST_SIZE
 
     def func_addresses(self, indices: "Sequence[int]") -> "array[int]":
         """The VMFuncs of functions."""
-        count = len(self.func_imports)
+        count = len(self.given)
         first, size = self._functions - count * VM_FUNC.size, VM_FUNC.size
         addresses = [first + x * size for x in indices]
         if indices and min(indices) < count:
@@ -138,17 +157,22 @@ class Instance(Holder):
 
     def func(self, index: int) -> Func:
         """A function by its index."""
-        own = index - len(self.func_imports)
+        own = index - len(self.given)
         if own < 0:
             return self.func_imports[index]
         deftype = self.types[self.module.funcs[own]]
         return WasmFunc(self, index, self._functions + own * VM_FUNC.size, deftype)
 
     def func_at(self, address: int) -> Func:
-        """The own function whose VMFunc is at this address."""
-        own, rest = divmod(address - self._functions, VM_FUNC.size)
+        """The function whose VMFunc is at this address in its block."""
+        offset = address - self.context
+        if self._hosts and offset >= self._hosts:
+            index, rest = divmod(offset - self._hosts, HOST_SIZE)
+        else:
+            index, rest = divmod(address - self._functions, VM_FUNC.size)
+            index += len(self.given)
         assert rest == 0, "an address within a VMFunc"
-        return self.func(own + len(self.func_imports))
+        return self.func(index)
 
     def func_name(self, index: int) -> str:
         """The name a function is first exported under, else that in the name section (which is
@@ -185,11 +209,11 @@ class Instance(Holder):
 
     def data(self, index: int) -> memoryview:
         """The bytes of a data segment; none once dropped."""
-        return octets(*self._segment("datas", index), self._kept.get(("datas", index)))
+        return octets(*self._segment("datas", index), self.kept.get(("datas", index)))
 
     def elem(self, index: int) -> memoryview:
         """The words of an element segment; none once dropped."""
-        return words(*self._segment("elems", index), self._kept.get(("elems", index)))
+        return words(*self._segment("elems", index), self.kept.get(("elems", index)))
 
     def keep_data(self, index: int, data: "bytes | memoryview") -> None:
         """Copy a passive data segment to where generated code finds it."""
@@ -200,7 +224,7 @@ class Instance(Holder):
     def keep_elem(self, index: int, elements: "array[int]") -> None:
         """Copy a passive element segment to where generated code finds it."""
         block = Block(len(elements) * WORD)
-        block.words()[:] = memoryview(elements)
+        words(block.address, len(elements))[:] = memoryview(elements)
         self._keep("elems", index, block, len(elements))
         if is_traced(self.module.elems[index].type):
             register(self)
@@ -222,7 +246,7 @@ class Instance(Holder):
         address = self.context + self.layout(space, index)
         VM_SEGMENT.write(address, "length", length)
         VM_SEGMENT.write(address, "base", block.address if block is not None else 0)
-        self._kept[space, index] = block
+        self.kept[space, index] = block
 
     def _segment(self, space: str, index: int) -> tuple[int, int]:
         """Base and length; generated code drops segments without telling."""

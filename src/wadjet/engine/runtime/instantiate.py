@@ -1,9 +1,9 @@
 """The arrow from code and imports to an instance (spec 4.7.2): link, allocate, initialise."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from wadjet.base.errors import Unlinkable
 from wadjet.core.body import Body
@@ -26,6 +26,11 @@ from wadjet.engine.runtime.template import template_of
 from wadjet.engine.runtime.tag import Tag
 from wadjet.engine.runtime.values import to_raw
 
+#: What one import is bound to.
+Linked = Extern | Callable[..., Any]
+#: Types of what can only be host functions.
+_PLAIN: Final = frozenset({FunctionType})
+
 
 def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> Instance:
     """Make an instance; `imports` runs parallel to the module's imports.
@@ -46,15 +51,18 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     store.settle(code.native)
     code.prepare(store)
     module, types = code.valid.module, code.valid.types
-    given = [
+    if code.template is not None and len(imports) == len(code.imports):
+        if _PLAIN.issuperset(map(type, imports)):  # the usual case
+            return code.template.make(store, code, tuple(imports), plain=True)  # type: ignore[arg-type]
+    linked = [
         link(store, i, declared, each)
         for i, declared, each in zip(module.imports, code.imports, imports, strict=True)
     ]
-    funcs = [e for e in given if isinstance(e, Func)]
-    code = code.linked(funcs)
+    code = code.linked([e for e in linked if isinstance(e, Func)])
     if code.template is not None:
-        return code.template.make(store, code, funcs)
-    instance = Instance(store, code, funcs)
+        return code.template.make(store, code, tuple(linked))  # type: ignore[arg-type]
+    given = [_extern(store, *each) for each in zip(code.imports, linked)]
+    instance = Instance(store, code, [e for e in given if isinstance(e, Func)])
     instance.memories += [e for e in given if isinstance(e, Memory)]
     instance.memories += [Memory(t, store.budget) for t in module.memories]
     instance.tags += [e for e in given if isinstance(e, Tag)]
@@ -85,10 +93,11 @@ def start(instance: Instance) -> None:
 # --- linking -------------------------------------------------------------------------------------
 
 
-def link(store: Store, import_: Import, declared: ClosedExtern, given: object) -> Extern:
-    """What one import is bound to; Unlinkable where `given` is not of the declared type."""
-    if isinstance(declared, ClosedFunc) and type(given) is FunctionType:
-        return HostFunc(store, declared.type, given)  # the usual case
+def link(store: Store, import_: Import, declared: ClosedExtern, given: object) -> Linked:
+    """What one import is bound to: a Python callable stands for a host function of the declared
+    type. Unlinkable where `given` is not of that type."""
+    if isinstance(declared, ClosedFunc) and callable(given) and func_of(given) is None:
+        return given
     found = _as_extern(store, declared, given)
     if found is None or not match_extern(type_of(found), declared):
         what = repr(given) if found is None else describe(type_of(found))
@@ -109,14 +118,20 @@ def _as_extern(store: Store, declared: ClosedExtern, given: object) -> Extern | 
     func = func_of(given)
     if func is not None:
         return func
-    if isinstance(declared, ClosedFunc) and callable(given):
-        return HostFunc(store, declared.type, given)
     if isinstance(declared, GlobalType) and not declared.mutable:
         try:
             return Global(declared, to_raw(given, declared.value, store))
         except (TypeError, ValueError, OverflowError):
             return None
     return None
+
+
+def _extern(store: Store, declared: ClosedExtern, linked: Linked) -> Extern:
+    """What exists of it in the store, or now does."""
+    if isinstance(linked, Extern):
+        return linked
+    assert isinstance(declared, ClosedFunc), "`link` saw to it"
+    return HostFunc(store, declared.type, linked)
 
 
 def type_of(extern: Extern) -> ClosedExtern:

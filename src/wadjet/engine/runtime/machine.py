@@ -81,7 +81,6 @@ class Machine:
         #: the bases of reservations in which faults are the guest's doing, and where that is noted
         self._guarded: dict[int, int] = {}
         watch(self._forget_region)
-        self._instances: WeakValueDictionary[int, Instance] = WeakValueDictionary()
         #: where guest code lies, and the addresses of all images in order (of some that are gone,
         #: too)
         self._images: WeakValueDictionary[int, Image] = WeakValueDictionary()
@@ -172,12 +171,11 @@ class Machine:
     # --- what exists -------------------------------------------------------------------------
 
     def adopt(self, instance: "Instance") -> None:
-        """Know an instance by the number in its context; let its memories fault."""
-        self._instances[instance.id] = instance
+        """Let the memories of an instance fault."""
         for memory in instance.memories:
-            if memory.guarded:
+            if memory.guarded and memory.base not in self._guarded:
                 self.guard(memory)
-        self.handlers.keep()
+        self.handlers.look()
         if instance.store.limits.seconds is not None:
             self.metronome.watch(instance.store)
 
@@ -323,7 +321,7 @@ class Machine:
 
     def instance_of(self, context: int) -> "Instance":
         """The instance with this VMContext."""
-        return self._instances[VM_CONTEXT.read(context, "instance")]
+        return store_at(VM_CONTEXT.read(context, "store")).instance_at(context)
 
     def _on_thrown(self, address: int, word: int, _buffer: int) -> int:
         store = store_at(address)

@@ -16,6 +16,8 @@ GUARDED_SIZE: Final = (8 << 30) + (64 << 10)
 #: The most that a memory of 64-bit addresses may ever hold (as in the JavaScript embedding).
 MAX_BYTES_64: Final = 16 << 30
 MAX_BYTES_32: Final = 4 << 30
+#: Pages of at least this size are whole pages of the system.
+_PAGE_LOG2: Final = PAGE.bit_length() - 1
 
 _growing: Final = new_lock()
 
@@ -41,14 +43,15 @@ class Memory:
         place: tuple[Block, int] | None = None,
     ) -> None:
         """Allocate the minimum; Exhaustion where the budget or the machine does not have it. An
-        `origin` is what it begins with; `place` is an offset in a block where its VMMemory may
-        be."""
+        `origin` is what it begins with; `place` is a block with its VMMemory, where all but the
+        base is written, and the offset."""
         self._declared = type_
         self.page_log2: Final = type_.page_log2
         self.shared: Final = type_.shared
         length = type_.limits.min << type_.page_log2
         self._budget = Budget() if budget is None else budget
-        if length > _ceiling(type_) or not self._budget.take(length):
+        # the first who had the origin was asked how large it is
+        if (origin is None and length > _ceiling(type_)) or not self._budget.take(length):
             raise failure(TrapCode.OUT_OF_MEMORY, f"a memory of {length} bytes is too large")
         region = _reserve(type_, length, origin)
         if region is None or not region.commit(length):
@@ -59,11 +62,17 @@ class Memory:
         #: bytes that may be accessed now
         self.length = length
         self.guarded: Final = (
-            type_.limits.addr is I32 and region.size >= GUARDED_SIZE and type_.page_size % PAGE == 0
+            type_.limits.addr is I32
+            and region.size >= GUARDED_SIZE
+            and type_.page_log2 >= _PAGE_LOG2
         )
-        self._struct, offset = (Block(VM_MEMORY.size), 0) if place is None else place
-        self.address: Final = self._struct.address + offset
-        VM_MEMORY.fill(self.address, region.base, length, region.size)
+        if place is None:
+            self._struct = Block(VM_MEMORY.size)
+            self.address = self._struct.address
+            VM_MEMORY.fill(self.address, region.base, length, region.size)
+        else:
+            self._struct, offset = place
+            self.address = self._struct.address + offset
         self._view: memoryview | None = None
         self._exported: ctypes.py_object[memoryview] | None = None
 
@@ -136,7 +145,7 @@ def _ceiling(type_: MemoryType) -> int:
 
 def _reserve(type_: MemoryType, length: int, origin: Origin | None) -> Region | None:
     """Room for all growth, with guards where they can serve; less where there is no room."""
-    if type_.limits.addr is I32 and type_.page_size % PAGE == 0:
+    if type_.limits.addr is I32 and type_.page_log2 >= _PAGE_LOG2:
         region = pooled(GUARDED_SIZE, length, origin)
         if region is not None or origin is not None:
             return region

@@ -6,10 +6,10 @@ a stub, which has the function compiled when it is first called and goes on in w
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from wadjet.base.records import replace
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet, ref
+from weakref import ref
 
 from wadjet.base.errors import Frame
 from wadjet.core.types import I32
@@ -68,7 +68,8 @@ class NativeCode(ModuleCode):
         self._levels = bytearray(count)
         #: functions with a tail-call entry of their own
         self._tailed: set[int] = set()
-        self._instances: WeakSet[Instance] = WeakSet()
+        #: its instances, without keeping them
+        self._instances: set[ref[Instance]] = set()
         #: held while a function of this module is compiled
         self._lock = new_lock()
         machine.register(self)
@@ -102,7 +103,7 @@ class NativeCode(ModuleCode):
             return
         code = self._catcher()
         with self.machine.lock:
-            self._instances.discard(instance)
+            self._instances.discard(ref(instance))
             code.fill(instance)
         instance.store.pin(self)  # threads may be in it
         instance.code = code
@@ -125,7 +126,7 @@ class NativeCode(ModuleCode):
         with self.machine.lock:
             if not self._image.has_tails:
                 self._image.open(tails=True)
-                for instance in self._instances:
+                for instance in self._alive():
                     self._fill_tails(instance)
 
     def _fill_tails(self, instance: "Instance") -> None:
@@ -225,8 +226,15 @@ class NativeCode(ModuleCode):
 
     def _patch(self, slot: int, member: str, address: int) -> None:
         """Tell the VMFuncs of all instances."""
-        for instance in self._instances:
+        for instance in self._alive():
             instance.vmfuncs[(slot * VM_FUNC.size + VM_FUNC[member]) // WORD] = address
+
+    def _alive(self) -> "Iterator[Instance]":
+        # a tuple is made in one go, whatever other threads do
+        for each in tuple(self._instances):
+            instance = each()
+            if instance is not None:
+                yield instance
 
     def attach(self, instance: "Instance") -> None:
         """Fill the code of its functions and of the host functions it can reach."""
@@ -245,7 +253,7 @@ class NativeCode(ModuleCode):
     def fill(self, instance: "Instance") -> None:
         """Give the VMFuncs of an instance their code, now and whenever there is better."""
         with self.machine.lock:
-            self._instances.add(instance)
+            self._instances.add(ref(instance, self._instances.discard))
             instance.vmfuncs[:: VM_FUNC.size // WORD] = self._image.slots
             if self._image.has_tails:
                 self._fill_tails(instance)

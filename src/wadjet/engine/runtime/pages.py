@@ -15,7 +15,6 @@ import mmap
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Protocol, final
 
 #: Bytes in a page of the operating system (on Windows the granularity of reservations).
@@ -24,6 +23,8 @@ PAGE: Final = mmap.ALLOCATIONGRANULARITY
 IDLE: Final = 128
 #: Bytes that are cleared sooner than the system gives others.
 _FEW: Final = 4 * PAGE
+#: Of so many bytes the system takes the pages back so soon that other threads may wait meanwhile.
+_SOON: Final = 4 << 20
 
 
 class _System(Protocol):
@@ -69,8 +70,10 @@ class _Posix:
         self._mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         self._munmap = libc.munmap
         self._munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-        self._madvise = libc.madvise
-        self._madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        # the first lets other threads run meanwhile, which takes longer than little work
+        self._madvise, self._madvise_soon = libc.madvise, ctypes.PyDLL(None).madvise
+        for advise in (self._madvise, self._madvise_soon):
+            advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
     def reserve(self, size: int) -> int | None:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | self._NORESERVE
@@ -86,7 +89,8 @@ class _Posix:
     def renew(self, address: int, size: int, most: int) -> bool:
         if sys.platform != "linux":
             return False  # elsewhere the advice does not bind
-        if self._madvise(address, most, mmap.MADV_DONTNEED):
+        advise = self._madvise_soon if most <= _SOON else self._madvise
+        if advise(address, most, _DONTNEED):
             return False
         return most == size or not self._mprotect(address + size, most - size, 0)
 
@@ -98,6 +102,7 @@ class _Posix:
 
 #: MAP_FIXED, which Python does not name: the same wherever there is a memfd.
 _FIXED: Final = 0x10
+_DONTNEED: Final = getattr(mmap, "MADV_DONTNEED", 4)
 
 
 @final
@@ -212,6 +217,14 @@ class _Idle:
         self._renew = _SYSTEM.renew
         self._clear = ctypes.memset
 
+    def take(self, first: int) -> "Region | None":
+        """One of which the first bytes are accessible; None if there is none."""
+        try:
+            base, size = self.bases.pop()
+        except IndexError:
+            return None
+        return Region(base, size, first, self)
+
     def take_back(self, base: int, size: int, first: int, committed: int) -> bool:
         """Keep a reservation, as it was at first, for the next; whether that was possible."""
         if len(self.bases) >= IDLE:
@@ -237,7 +250,7 @@ class Region:
     let them hold the region too.
     """
 
-    __slots__ = ("_first", "_idle", "_release", "base", "committed", "size")
+    __slots__ = ("_first", "_idle", "base", "committed", "size")
 
     def __init__(self, base: int, size: int, first: int = 0, idle: _Idle | None = None) -> None:
         """`first` bytes are accessible from the beginning; `idle` may have it afterwards."""
@@ -246,8 +259,6 @@ class Region:
         self._first = first
         self.committed = first
         self._idle = idle
-        # kept here because module globals may be gone when the interpreter shuts down
-        self._release: Callable[[int, int], None] = _release
 
     def commit(self, length: int) -> bool:
         """Make the first `length` bytes accessible. False where the system refuses."""
@@ -275,10 +286,11 @@ class Region:
         """Let others have the reservation afterwards, as it is now."""
         self._first, self._idle = self.committed, idle
 
-    def __del__(self) -> None:
+    # defaults, because module globals may be gone when the interpreter shuts down
+    def __del__(self, release: Callable[[int, int], None] = _release) -> None:
         idle = self._idle
         if idle is None or not idle.take_back(self.base, self.size, self._first, self.committed):
-            self._release(self.base, self.size)
+            release(self.base, self.size)
 
 
 #: by size and number of accessible bytes: idle reservations that begin with nothing
@@ -307,8 +319,9 @@ def pooled(size: int, first: int, origin: Origin | None = None) -> Region | None
         idle = _idle.get((size, first)) or _idle.setdefault((size, first), _Idle(_FEW))
     else:
         idle = origin.idle
-    with suppress(IndexError):
-        return Region(*idle.bases.pop(), first, idle)
+    region = idle.take(first)
+    if region is not None:
+        return region
     fresh = reserve(size)
     if fresh is None or (origin is not None and not fresh.begin(origin)) or not fresh.commit(first):
         return None

@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, final
-from weakref import WeakValueDictionary
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from weakref import WeakValueDictionary, ref
 
 from wadjet.base.errors import Error, Exhaustion, Unlinkable
 from wadjet.core.types import ArrayType, DefType, StructType
-from wadjet.engine.contract.layout import ABANDONED, MOVED, VM_FUNC, VM_STORE, Block, suspended
+from wadjet.engine.contract.layout import (
+    ABANDONED, MOVED, VM_FUNC, VM_HOST_FUNC, VM_STORE, Block, suspended,
+)  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.fields import field_names
@@ -27,16 +30,24 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
 
+_T = TypeVar("_T")
+_Word: Final = ctypes.c_uint64
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
 _NO_LIMITS: Final = Limits()
 #: numbers of host references, never used twice in the process so that stores can unite
 _handles: Final = itertools.count(1)
 _uniting: Final = new_lock()
 #: VMStore → store
-_stores: "Final[WeakValueDictionary[int, Store]]" = WeakValueDictionary()
+_stores: "Final[dict[int, ref[Store]]]" = {}
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
 _NAP: Final = 0.00005
 _LONG_NAP: Final = 0.005
+
+
+def _note(found: "dict[int, ref[_T]]", address: int, value: _T) -> None:
+    """Have something found by an address as long as it lives. A WeakValueDictionary does the same,
+    but runs Python code when the value comes and goes."""
+    found[address] = ref(value, partial(dict.pop, found, address))
 
 
 def _python_heap(store: "Store") -> Heap:
@@ -80,16 +91,18 @@ class Store:
         self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
-        _stores[self.address] = self
-        self._owner: Final = self._word("owner")
-        self._interrupt: Final = self._word("interrupt")
+        _note(_stores, self.address, self)
+        # words that can be compared and set without anybody coming between: as long as there is no
+        # call, only this thread runs Python code
+        self._owner: Final = _Word.from_address(self.address + VM_STORE["owner"])
+        self._interrupt: Final = _Word.from_address(self.address + VM_STORE["interrupt"])
         fuel = self.limits.fuel
         VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
         VM_STORE.write(self.address, "stack_size", self.limits.stack)
         #: gives host functions their machine code, once native code runs here
         self.doors: Callable[[FuncType], tuple[int, int]] | None = None
         #: the context word of a VMFunc → whose it is
-        self._owners: WeakValueDictionary[int, Instance | HostFunc] = WeakValueDictionary()
+        self._owners: dict[int, ref[Instance | HostFunc]] = {}
         self._pins: set[object] = set()
         self._handles: dict[int, int] = {}
         self._objects: dict[int, object] = {}
@@ -108,11 +121,6 @@ class Store:
         self.takes_turns = False
         #: ends the present outermost call when its time is over
         self._alarm: threading.Timer | None = None
-
-    def _word(self, name: str) -> ctypes.c_uint64:
-        """A word of the VMStore that can be compared and set without anybody coming between: as
-        long as there is no call, only this thread runs Python code."""
-        return ctypes.c_uint64.from_address(self.address + VM_STORE[name])
 
     @property
     def native(self) -> bool:
@@ -164,9 +172,12 @@ class Store:
     def _adopt_all(self, other: "Store") -> None:
         if other._keeps:
             self.keep_all()
-        for context, owner in list(other._owners.items()):
-            self.adopt(context, owner)
-            owner.move(self)
+        for context, each in list(other._owners.items()):
+            owner = each()
+            if owner is not None:
+                self.adopt(context, owner)
+                owner.move(self)
+        other._owners.clear()
         self._names.clear()
         if self.doors is not None:
             other.open_doors(self.doors)
@@ -176,9 +187,9 @@ class Store:
         self._pins |= {*other._pins, other._block}
         self._handles.update(other._handles)
         self._objects.update(other._objects)
-        for ref in [] if other._refs is None else list(other._refs.values()):
-            ref.store = self
-            self.refs[ref.word] = ref
+        for handle in [] if other._refs is None else list(other._refs.values()):
+            handle.store = self
+            self.refs[handle.word] = handle
         # whoever still holds the other finds everything here
         other._heap, other._owners, other._pins = self._heap, self._owners, self._pins
         other._handles, other._objects, other._refs = self._handles, self._objects, self.refs
@@ -199,15 +210,28 @@ class Store:
 
     def adopt(self, context: int, owner: "Instance | HostFunc") -> None:
         """Remember whose functions have this context word."""
-        self._owners[context] = owner
-        self._names.clear()
+        _note(self._owners, context, owner)
+        if self._names:
+            self._names.clear()
         if self._keeps:
             self._pins.add(owner)
 
     def func_at(self, address: int) -> "Func":
         """The function that a funcref word (not null) points at."""
-        owner = self._owners[VM_FUNC.read(address, "context")]
-        return owner.func_at(address)
+        return self._owner_of(VM_FUNC.read(address, "context")).func_at(address)
+
+    def _owner_of(self, context: int) -> "Instance | HostFunc":
+        """Whose functions have this context word."""
+        found = self._owners.get(context)
+        if found is None:  # it is a host function for which there is no object yet
+            found = self._owners[VM_HOST_FUNC.read(context, "home")]
+        owner = found()
+        assert owner is not None, "what a guest may call is alive"
+        return owner
+
+    def _all_owners(self) -> "list[Instance | HostFunc]":
+        # a tuple is made in one go, whatever other threads do
+        return [owner for each in tuple(self._owners.values()) if (owner := each()) is not None]
 
     def pin(self, owner: object) -> None:
         """Keep something alive as long as the store: a reference to it went where nobody sees."""
@@ -218,21 +242,27 @@ class Store:
         the stack of a continuation."""
         if not self._keeps:
             self._keeps = True
-            self._pins |= set(self._owners.values())
+            self._pins.update(self._all_owners())
 
     def open_doors(self, host: Callable[["FuncType"], tuple[int, int]]) -> None:
         """Native code runs in this store from now on: host functions need machine code too, which
         `host` gives by type."""
         if self.doors is None:
             self.doors = host
-            for owner in list(self._owners.values()) if self._owners else []:
+            for owner in self._all_owners():
                 if isinstance(owner, HostFunc):
                     owner.open_door(host)
 
     def host_at(self, context: int) -> "HostFunc":
         """The host function with this VMHostFunc."""
-        owner = self._owners[context]
+        owner = self._owner_of(context).func_at(context - VM_FUNC.size)
         assert isinstance(owner, HostFunc), "the context of a host function"
+        return owner
+
+    def instance_at(self, context: int) -> "Instance":
+        """The instance with this VMContext."""
+        owner = self._owner_of(context)
+        assert not isinstance(owner, HostFunc), "the context of an instance"
         return owner
 
     # -- host references ------------------------------------------------------------------------
@@ -318,7 +348,7 @@ class Store:
         return found
 
     def _instances(self) -> "set[Instance]":
-        return {o for o in list(self._owners.values()) if not isinstance(o, HostFunc)}
+        return {o for o in self._all_owners() if not isinstance(o, HostFunc)}
 
     def collect(self, words: Iterable[int] = ()) -> None:
         """Free the objects that no guest, no `Ref` and none of these words leads to. Guests do that
@@ -448,12 +478,14 @@ def refuse(owner: int, me: int) -> None:
 
 def all_stores() -> list[Store]:
     """Every store there is."""
-    return list(_stores.values())
+    return [store for each in tuple(_stores.values()) if (store := each()) is not None]
 
 
 def store_at(address: int) -> Store:
     """The store with this VMStore; what it has become part of, if it has."""
-    return _stores[address].current()
+    store = _stores[address]()
+    assert store is not None, "what runs in a store keeps it"
+    return store.current()
 
 
 def unite(stores: Iterable[Store]) -> Store:

@@ -35,8 +35,8 @@ class Table(Holder):
         budget: Budget | None = None,
         place: tuple[Block, int] | None = None,
     ) -> None:
-        """Allocate the minimum, filled with `init`; Exhaustion where there is no room. `place` is
-        an offset in a block where its VMTable may be."""
+        """Allocate the minimum, filled with `init`; Exhaustion where there is no room. `place` is a
+        block with its VMTable, where all but the base is written, and the offset."""
         length = type_.limits.min
         most = type_.limits.max
         self._declared = type_
@@ -52,9 +52,13 @@ class Table(Holder):
         self.base: Final = region.base
         self.length = length
         self._words: memoryview | None = None
-        self._struct, offset = (Block(VM_TABLE.size), 0) if place is None else place
-        self.address: Final = self._struct.address + offset
-        VM_TABLE.fill(self.address, region.base, length)
+        if place is None:
+            self._struct = Block(VM_TABLE.size)
+            self.address = self._struct.address
+            VM_TABLE.fill(self.address, region.base, length)
+        else:
+            self._struct, offset = place
+            self.address = self._struct.address + offset
         if init:
             self.fill(0, init, length)
         if is_traced(type_.element):
