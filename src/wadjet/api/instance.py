@@ -89,13 +89,15 @@ class Exports:
 def _handle(instance: runtime.Instance, export: Export) -> Any:
     """What Python sees of an export."""
     made = instance.export(export.kind, export.index)
+    if isinstance(made, Func):
+        return made.entry
     if isinstance(made, RuntimeMemory):
         return Memory.of(made)
     if isinstance(made, RuntimeTable):
         return Table.of(made, instance.store)
     if isinstance(made, RuntimeGlobal):
         return Global.of(made, instance.store)
-    return made.entry if isinstance(made, Func) else made
+    return made
 
 
 @final

@@ -39,6 +39,7 @@ class ModuleCode(ABC):
         self.imports: Final = [close_extern(i.type, types) for i in valid.module.imports]
         #: what it exports, by name
         self.exports: Final = {e.name: e for e in valid.module.exports}
+        self._names: dict[int, str] | None = None
         #: whether it has continuations
         self.switches: Final = any(isinstance(t.comp, ContType) for t in types)
         #: whether it was instantiated before, and what instances begin with from the third on
@@ -46,6 +47,16 @@ class ModuleCode(ABC):
         self.template: Template | None = None
         #: whether references to its functions may go where no importer or handle shows them
         self.escapes: Final = _escapes(valid)
+
+    def func_name(self, index: int) -> str:
+        """The name a function is first exported under, else that in the name section (which is
+        then read), else its number."""
+        module = self.valid.module
+        if self._names is None:
+            exports = reversed(module.exports)
+            self._names = {e.index: e.name for e in exports if e.kind == "func"}
+        name = self._names.get(index) or module.names.funcs.get(index)
+        return f"function {index}" if name is None else name
 
     def linked(self, imports: "Sequence[Func]") -> "ModuleCode":
         """The code to use with these imported functions: itself, unless they make a difference."""

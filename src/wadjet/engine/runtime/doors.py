@@ -24,7 +24,7 @@ Build = Callable[[FuncType, bool], tuple[str, bytes]]
 _METH_FASTCALL: Final = 0x80
 
 
-class _MethodDef(ctypes.Structure):
+class MethodDef(ctypes.Structure):
     """PyMethodDef."""
 
     _fields_ = (
@@ -88,15 +88,20 @@ class Doors:
             found = self._hosts[type_] = self._symbol(kind, type_, into=False), tail
         return found
 
-    def entry(self, func: "WasmFunc") -> Callable[..., Any]:
-        """What Python calls: a builtin where machine code can convert the values."""
-        method = self._symbol("enter", func.type, into=True)
-        if not method:
+    def method(self, type_: FuncType, name: str) -> MethodDef | None:
+        """How Python enters functions of a type; None where machine code cannot convert the
+        values."""
+        address = self._symbol("enter", type_, into=True)
+        return MethodDef(name.encode(), address, _METH_FASTCALL, None) if address else None
+
+    def entry(self, func: "WasmFunc", method: MethodDef | None) -> Callable[..., Any]:
+        """What Python calls for a function: a builtin where there is a method for it."""
+        if method is None:
             return Function.of(func)
         door = Door(func.address)
         door.func = func
-        door.method = _MethodDef(func.name.encode(), method, _METH_FASTCALL, None)
-        builtin: Callable[..., Any] = _new_builtin(ctypes.addressof(door.method), door, None)
+        door.method = method
+        builtin: Callable[..., Any] = _new_builtin(ctypes.addressof(method), door, None)
         return builtin
 
     def call(self, func: int, type_: FuncType, args: Sequence[int]) -> list[int]:

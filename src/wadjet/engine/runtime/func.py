@@ -92,7 +92,7 @@ class WasmFunc(Func):
     @property
     def name(self) -> str:
         """The first name it is exported under, else that in the name section, else its number."""
-        return self.instance.func_name(self.index)
+        return self.instance.code.func_name(self.index)
 
     @property
     def owner(self) -> object:

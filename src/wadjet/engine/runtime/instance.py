@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from wadjet.core.subtyping import ClosedFunc, close_global
 from wadjet.core.types import DefType
@@ -16,6 +16,7 @@ from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.func import HOST_SIZE, Func, HostFunc, WasmFunc
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.memory import Memory
+from wadjet.engine.runtime.registry import note
 from wadjet.engine.runtime.table import Table
 from wadjet.engine.runtime.tag import Tag
 
@@ -36,7 +37,7 @@ class Instance(Holder):
 
     __slots__ = (
         "__weakref__", "_block", "_entries", "_func_imports", "_functions", "_globals", "_hosts",
-        "_names", "code", "context", "given", "kept", "layout", "memories", "module", "store",
+        "code", "context", "given", "kept", "layout", "memories", "module", "store",
         "tables", "tags", "types", "unit", "valid", "words",
     )  # fmt: skip
 
@@ -75,8 +76,8 @@ class Instance(Holder):
         self._functions: Final = self.context + code.layout.size
         #: what holds the native copies of passive segments, by space and index
         self.kept: Final[dict[tuple[str, int], Block | None]] = {}
-        self._entries: WeakValueDictionary[int, Callable[..., Any]] | None = None
-        self._names: dict[int, str] | None = None
+        #: what Python calls for its functions, as far as somebody holds that
+        self._entries: dict[int, ref[Callable[..., Any]]] | None = None
         #: whatever the tier keeps with an instance
         self.unit: object = None
         if block is None:
@@ -174,23 +175,16 @@ class Instance(Holder):
         assert rest == 0, "an address within a VMFunc"
         return self.func(index)
 
-    def func_name(self, index: int) -> str:
-        """The name a function is first exported under, else that in the name section (which is
-        then read), else its number."""
-        if self._names is None:
-            exports = self.module.exports
-            self._names = {e.index: e.name for e in reversed(exports) if e.kind == "func"}
-        name = self._names.get(index) or self.module.names.funcs.get(index)
-        return f"function {index}" if name is None else name
-
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """What Python calls for a function: one object as long as somebody holds it."""
         entries = self._entries
         if entries is None:
-            entries = self._entries = WeakValueDictionary()
-        found = entries.get(func.index)
+            entries = self._entries = {}
+        present = entries.get(func.index)
+        found = None if present is None else present()
         if found is None:
-            found = entries[func.index] = self.code.entry(func)
+            found = self.code.entry(func)
+            note(entries, func.index, found)
         return found
 
     def export(self, kind: str, index: int) -> Extern:

@@ -21,7 +21,7 @@ from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.gc.native import NativeHeap
 from wadjet.engine.runtime import log, perf
 from wadjet.engine.runtime.code import ModuleCode
-from wadjet.engine.runtime.doors import Doors
+from wadjet.engine.runtime.doors import Doors, MethodDef
 from wadjet.engine.runtime.func import WasmFunc
 from wadjet.engine.runtime.image import Image, Placed
 from wadjet.engine.runtime.loader import Linkable, Object
@@ -66,6 +66,8 @@ class NativeCode(ModuleCode):
         self._image.open()
         #: by slot: 1 + the level of its code, 0 if there is none
         self._levels = bytearray(count)
+        #: how Python enters its functions, as far as they were asked for
+        self._methods: dict[int, MethodDef | None] = {}
         #: functions with a tail-call entry of their own
         self._tailed: set[int] = set()
         #: its instances, without keeping them
@@ -290,4 +292,7 @@ class NativeCode(ModuleCode):
 
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """A builtin for plain signatures."""
-        return self.doors.entry(func)
+        index = func.index
+        if index not in self._methods:
+            self._methods[index] = self.doors.method(func.type, func.name)
+        return self.doors.entry(func, self._methods[index])

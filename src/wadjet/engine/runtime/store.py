@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, final
 from weakref import WeakValueDictionary, ref
 
 from wadjet.base.errors import Error, Exhaustion, Unlinkable
@@ -20,6 +19,7 @@ from wadjet.engine.runtime.budget import Budget, Limits
 from wadjet.engine.runtime.fields import field_names
 from wadjet.engine.runtime.func import HostFunc
 from wadjet.engine.runtime.locks import new_lock
+from wadjet.engine.runtime.registry import note
 from wadjet.engine.gc.heap import Heap
 from wadjet.engine.gc.holders import Holder, all_held
 from wadjet.engine.gc.objects import ObjectHeap
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.func import Func
     from wadjet.engine.runtime.instance import Instance
 
-_T = TypeVar("_T")
 _Word: Final = ctypes.c_uint64
+_OWNER, _INTERRUPT = VM_STORE["owner"], VM_STORE["interrupt"]
+_FUEL, _STACK_SIZE = VM_STORE["fuel"], VM_STORE["stack_size"]
 _NO_FUEL_LIMIT: Final = (1 << 63) - 1
 _NO_LIMITS: Final = Limits()
 #: numbers of host references, never used twice in the process so that stores can unite
@@ -42,12 +43,6 @@ _stores: "Final[dict[int, ref[Store]]]" = {}
 #: how long a thread that waits for a store sleeps between two looks, at first and at most
 _NAP: Final = 0.00005
 _LONG_NAP: Final = 0.005
-
-
-def _note(found: "dict[int, ref[_T]]", address: int, value: _T) -> None:
-    """Have something found by an address as long as it lives. A WeakValueDictionary does the same,
-    but runs Python code when the value comes and goes."""
-    found[address] = ref(value, partial(dict.pop, found, address))
 
 
 def _python_heap(store: "Store") -> Heap:
@@ -91,14 +86,14 @@ class Store:
         self.budget: Final = Budget(self.limits.memory) if budget is None else budget
         self._block: Final = Block(VM_STORE.size)
         self.address: Final = self._block.address
-        _note(_stores, self.address, self)
+        note(_stores, self.address, self)
         # words that can be compared and set without anybody coming between: as long as there is no
         # call, only this thread runs Python code
-        self._owner: Final = _Word.from_address(self.address + VM_STORE["owner"])
-        self._interrupt: Final = _Word.from_address(self.address + VM_STORE["interrupt"])
+        self._owner: Final = _Word.from_address(self.address + _OWNER)
+        self._interrupt: Final = _Word.from_address(self.address + _INTERRUPT)
         fuel = self.limits.fuel
-        VM_STORE.write(self.address, "fuel", _NO_FUEL_LIMIT if fuel is None else fuel)
-        VM_STORE.write(self.address, "stack_size", self.limits.stack)
+        _Word.from_address(self.address + _FUEL).value = _NO_FUEL_LIMIT if fuel is None else fuel
+        _Word.from_address(self.address + _STACK_SIZE).value = self.limits.stack
         #: gives host functions their machine code, once native code runs here
         self.doors: Callable[[FuncType], tuple[int, int]] | None = None
         #: the context word of a VMFunc → whose it is
@@ -210,7 +205,7 @@ class Store:
 
     def adopt(self, context: int, owner: "Instance | HostFunc") -> None:
         """Remember whose functions have this context word."""
-        _note(self._owners, context, owner)
+        note(self._owners, context, owner)
         if self._names:
             self._names.clear()
         if self._keeps:
@@ -249,7 +244,7 @@ class Store:
         `host` gives by type."""
         if self.doors is None:
             self.doors = host
-            for owner in self._all_owners():
+            for owner in self._all_owners() if self._owners else []:
                 if isinstance(owner, HostFunc):
                     owner.open_door(host)
 
