@@ -20,8 +20,12 @@ _FUNCTIONS = {
     "fd_seek": "(param i32 i64 i32 i32) (result i32)", "proc_exit": "(param i32)",
     "environ_get": "(param i32 i32) (result i32)", "random_get": "(param i32 i32) (result i32)",
     "args_get": "(param i32 i32) (result i32)", "fd_fdstat_get": "(param i32 i32) (result i32)",
+    "fd_read": "(param i32 i32 i32 i32) (result i32)",
+    "clock_time_get": "(param i32 i64 i32) (result i32)",
 }  # fmt: skip
-_THREADS, _EACH = 4, 500
+_THREADS, _EACH = 8, 500
+#: So many instances of wasmtime in one store.
+_STAY = 100
 #: Makes an instance, and gives its function.
 Make = Callable[[], Callable[[int], object]]
 _LIVE = 1000
@@ -43,24 +47,36 @@ def _host(*_: int) -> int:
 _GIVEN = {"host": dict.fromkeys(_FUNCTIONS, _host)}
 
 
-def _ours(imports: int) -> Make:
+def _ours(imports: int, *, stays: bool = False) -> Make:
     module = wadjet.Module.from_text(_text(imports))
+    store = wadjet.Store() if stays else None
 
     def make() -> Callable[[int], object]:
-        exports = wadjet.Instance(module, _GIVEN).exports
+        exports = wadjet.Instance(module, _GIVEN, store=store).exports
         return lambda at: exports.load(at)
 
     return make
 
 
-def _theirs(imports: int) -> Make:
+def _theirs(imports: int, *, stays: bool = False) -> Make:
     engine = wasmtime.Engine()
     module = wasmtime.Module(engine, _text(imports))
     types = [i.type for i in module.imports if isinstance(i.type, wasmtime.FuncType)]
 
-    def make() -> Callable[[int], object]:
+    def fresh() -> tuple[wasmtime.Store, list[wasmtime.Func]]:
         store = wasmtime.Store(engine)
-        given = [wasmtime.Func(store, type_, _host) for type_ in types]
+        return store, [wasmtime.Func(store, type_, _host) for type_ in types]
+
+    kept = [(fresh(), 0)]
+
+    def lasting() -> tuple[wasmtime.Store, list[wasmtime.Func]]:
+        """Its instances live as long as their store, so that goes now and then."""
+        home, count = kept.pop()
+        kept.append((home, count + 1) if count < _STAY else (fresh(), 1))
+        return kept[0][0]
+
+    def make() -> Callable[[int], object]:
+        store, given = lasting() if stays else fresh()
         load = wasmtime.Instance(store, module, given).exports(store)["load"]
         assert isinstance(load, wasmtime.Func)
         return lambda at: load(store, at)
@@ -71,11 +87,14 @@ def _theirs(imports: int) -> Make:
 def measure(rounds: int) -> list[Row]:
     """The table."""
     rows = []
-    for name, imports in (("no imports", 0), ("8 functions imported", len(_FUNCTIONS))):
+    for imports in (0, 1, len(_FUNCTIONS)):
+        name = f"{imports or 'no'} import{'' if imports == 1 else 's'}"
         makers = {"wadjet": _ours(imports), "wasmtime": _theirs(imports)}
         called = {engine: _called(make) for engine, make in makers.items()}
+        stay = {"wadjet": _ours(imports, stays=True), "wasmtime": _theirs(imports, stays=True)}
         rows.append(_row(f"one, {name}", makers, rounds))
         rows.append(_row(f"one and a call, {name}", called, rounds))
+        rows.append(_row(f"one in a store that stays, {name}", stay, rounds))
     makers = {"wadjet": _ours(0), "wasmtime": _theirs(0)}
     crowd = {engine: _crowd(_called(make)) for engine, make in makers.items()}
     rows.append(Row(f"one and a call, in {_THREADS} threads (wall clock)", "µs", crowd))
