@@ -728,20 +728,18 @@ class Row:
     )  # fmt: skip
 
     def __init__(self, line: str) -> None:
-        code, self.mnemonic, rest = line.split(maxsplit=2)
-        fields = rest.split()
-        self.anchor, self.feature = fields.pop(), fields.pop()
-        split = _effect_start(fields)
-        self.immediates: tuple[str, ...] = tuple(w for w in fields[:split] if w != "-")
+        code, self.mnemonic, rest = line.split(None, 2)
+        middle, self.feature, self.anchor = rest.rsplit(None, 2)
         prefix, _, number = code.partition(":")
         self.prefix = int(prefix, 16) if number else None
         self.code = int(number) if number else int(prefix, 16)
         self.op = self.code + (PREFIXES[self.prefix] if self.prefix is not None else 0)
-        self.params, self.results = _effect(fields[split:])
-        #: natural alignment of the access in bytes, 0 where there is no memarg
-        self.natural = _suffix(self.immediates, "memarg")
-        #: number of lanes the lane immediate indexes, 0 where there is none
-        self.lanes = _suffix(self.immediates, "lane")
+        shape = _SHAPES.get(middle)
+        if shape is None:
+            shape = _SHAPES[middle] = _shape(middle.split())
+        #: natural alignment of the access in bytes, 0 where there is no memarg; number of lanes the
+        #: lane immediate indexes, 0 where there is none
+        self.immediates, self.params, self.results, self.natural, self.lanes = shape
 
     def __repr__(self) -> str:
         return f"<{self.mnemonic} {self.op:#x}>"
@@ -764,6 +762,20 @@ _TOKENS: Final[dict[str, ValType | None]] = {
 }
 
 
+#: immediates, parameters, results, natural alignment, number of lanes
+_Shape = tuple[tuple[str, ...], Effect | None, Effect | None, int, int]
+#: by the text between mnemonic and feature: rows that look alike are alike
+_SHAPES: Final[dict[str, _Shape]] = {}
+
+
+def _shape(fields: list[str]) -> _Shape:
+    split = _effect_start(fields)
+    immediates = tuple([word for word in fields[:split] if word != "-"])
+    params, results = _effect(fields[split:])
+    natural, lanes = _suffix(immediates, "memarg"), _suffix(immediates, "lane")
+    return immediates, params, results, natural, lanes
+
+
 def _effect_start(fields: list[str]) -> int:
     """Where the stack effect begins: after the immediates, of which `-` stands for none."""
     if "!" in fields:
@@ -780,8 +792,8 @@ def _effect(words: list[str]) -> tuple[Effect | None, Effect | None]:
     if words == ["!"]:
         return None, None
     arrow = words.index("->")
-    ins = tuple(_TOKENS[w] for w in words[:arrow])
-    return ins, tuple(_TOKENS[w] for w in words[arrow + 1 :])
+    before, after = words[:arrow], words[arrow + 1 :]
+    return tuple([_TOKENS[word] for word in before]), tuple([_TOKENS[word] for word in after])
 
 
 def _suffix(immediates: tuple[str, ...], kind: str) -> int:

@@ -8,7 +8,7 @@ from typing import Final, final
 
 from wadjet.core import types
 from wadjet.core.features import Features
-from wadjet.core.opcodes import GROUP, PREFIXES, ROWS, Row
+from wadjet.core.opcodes import BY_NAME, GROUP, PREFIXES, ROWS
 from wadjet.core.types import AbsHeap, ValType
 
 #: How the immediates of an instruction are read. The first nine are the fast ways of the loop in
@@ -70,7 +70,10 @@ _FAST: Final = {
 }
 
 #: Mnemonics that close or divide what a block instruction opened, or open more than a block.
-_NESTING: Final = frozenset({"else", "catch", "catch_all", "delegate", "try_table"})
+_SPECIAL: Final = {
+    "else": NESTING, "catch": NESTING, "catch_all": NESTING, "delegate": NESTING,
+    "try_table": NESTING, "end": END,
+}  # fmt: skip
 
 #: Abstract heap types by the feature that brought them.
 _HEAPS: Final[dict[str, tuple[AbsHeap, ...]]] = {
@@ -104,9 +107,7 @@ class Grammar:
         self.kinds: Final[list[int]] = [ILLEGAL] * (GROUP * (1 + len(PREFIXES)))
         self.shapes: Final[list[tuple[int, ...]]] = [()] * len(self.kinds)
         self._fill_types()
-        for row in ROWS:
-            if row.feature in features:
-                self._add(row)
+        self._fill_ops()
 
     def _fill_types(self) -> None:
         for number in (types.I32, types.I64, types.F32, types.F64):
@@ -122,16 +123,23 @@ class Grammar:
                 if found is not None:
                     self.values[code] = types.ref(True, found)
 
-    def _add(self, row: Row) -> None:
-        words = [word.partition("/")[0] for word in row.immediates]
-        shape = tuple(self._immediate(word, words) for word in words)
-        self.shapes[row.op] = shape
-        if row.mnemonic in _NESTING:
-            self.kinds[row.op] = NESTING
-        elif row.mnemonic == "end":
-            self.kinds[row.op] = END
-        else:
-            self.kinds[row.op] = _FAST.get(shape, GENERIC)
+    def _fill_ops(self) -> None:
+        known: dict[tuple[str, ...], tuple[tuple[int, ...], int]] = {}
+        for row in ROWS:
+            if row.feature in self.features:
+                found = known.get(row.immediates)
+                if found is None:
+                    shape = self._shape(row.immediates)
+                    found = known[row.immediates] = shape, _FAST.get(shape, GENERIC)
+                self.shapes[row.op], self.kinds[row.op] = found
+        for name, kind in _SPECIAL.items():
+            for row in BY_NAME[name]:
+                if row.feature in self.features:
+                    self.kinds[row.op] = kind
+
+    def _shape(self, immediates: tuple[str, ...]) -> tuple[int, ...]:
+        words = [word.partition("/")[0] for word in immediates]
+        return tuple([self._immediate(word, words) for word in words])
 
     def _immediate(self, word: str, words: list[str]) -> int:
         """Before multiple memories and tables, a zero byte stood where their index stands now."""

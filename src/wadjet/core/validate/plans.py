@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from wadjet.core.features import Features
-from wadjet.core.opcodes import BY_OP, Row, row
+from wadjet.core.opcodes import BY_OP, ROWS, Row, row
 from wadjet.core.validate import proposals, references, rules
 from wadjet.core.validate.code import NO_EFFECT, Checker, Plan, Rule
 
@@ -19,13 +19,15 @@ def plans(features: Features) -> Sequence[Plan]:
     """For each op id, how the instruction is checked."""
     found = _PLANS.get(features)
     if found is None:
-        found = _PLANS[features] = [_plan(r, features) for r in BY_OP]
+        found = [(*NO_EFFECT, off)] * len(BY_OP)
+        for r in ROWS:
+            if r.feature in features:
+                found[r.op] = _plan(r, features)
+        _PLANS[features] = found
     return found
 
 
-def _plan(r: Row | None, features: Features) -> Plan:
-    if r is None or r.feature not in features:
-        return (*NO_EFFECT, off)
+def _plan(r: Row, features: Features) -> Plan:
     if "shared-everything-threads" in features and r.op in proposals.SHARED:
         return (*NO_EFFECT, proposals.SHARED[r.op])
     if r.params is None:

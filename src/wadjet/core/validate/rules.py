@@ -7,7 +7,8 @@ those for references and aggregates, `proposals` those beyond the standard.
 from typing import Final
 
 from wadjet.core.body import BlockType, Catch, MemArg
-from wadjet.core.opcodes import ROWS, Op, Row, row
+from wadjet.core.opcodes import ROWS, Op, row
+from wadjet.core.opcodes import Effect as ByRow
 from wadjet.core.subtyping import match_ref, match_results, match_val
 from wadjet.core.types import BOT, EXN, FUNC, I32, I64, NumType, RefType, ValType, ref
 from wadjet.core.validate.context import spell
@@ -16,18 +17,26 @@ from wadjet.core.validate.code import Checker, Effect, Rule
 NOTHING: Final[list[ValType]] = []
 
 
-def _effect(row: Row, addr: NumType) -> Effect:
+def _effects() -> dict[int, tuple[Effect, Effect]]:
+    found = {}
+    known: dict[object, tuple[Effect, Effect]] = {}
+    for r in ROWS:
+        if r.params is not None and r.results is not None:
+            key = r.params, r.results
+            both = known.get(key)
+            if both is None:
+                both = known[key] = _effect(*key, I32), _effect(*key, I64)
+            found[r.op] = both
+    return found
+
+
+def _effect(params: ByRow, results: ByRow, addr: NumType) -> Effect:
     """The fixed effect of a row where addresses have this type."""
-    assert row.params is not None
-    assert row.results is not None
-    params = [addr if t is None else t for t in row.params]
-    return params, [addr if t is None else t for t in row.results]
+    return [addr if t is None else t for t in params], [addr if t is None else t for t in results]
 
 
 #: op → its fixed effect with 32-bit and with 64-bit addresses
-EFFECTS: Final[dict[int, tuple[Effect, Effect]]] = {
-    r.op: (_effect(r, I32), _effect(r, I64)) for r in ROWS if r.params is not None
-}
+EFFECTS: Final = _effects()
 #: op of a memory access → the binary logarithm of its natural alignment
 _NATURAL: Final = {r.op: r.natural.bit_length() - 1 for r in ROWS if r.natural}
 

@@ -28,7 +28,7 @@ from wadjet.engine.baseline.x86 import (
     copy_vector, int32, load_constant, rm, to_frame, to_register,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
-from wadjet.engine.emit.function import SMALL_FRAME
+from wadjet.engine.contract.frames import SMALL_FRAME
 
 if TYPE_CHECKING:
     from wadjet.engine.baseline.module import Baseline

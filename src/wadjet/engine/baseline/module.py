@@ -4,11 +4,12 @@ A row is an instruction that has no encoding here, as a function of its own (`em
 makes it when it is first met; programs share few of them, and whoever gives `make` keeps them.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
+from wadjet.base.digests import digest
 from wadjet.core.body import Handler as Suspended
 from wadjet.core.body import MemArg
 from wadjet.core.opcodes import ROWS, Op, row
@@ -82,27 +83,12 @@ class Baseline:
         self.guarded: Final = self._is_guarded()
         self.memo: Final = _MEMO
         self._make: Final = make
-        self.kinds: Final = kinds_of_rows()
-        known: dict[int, Handler] = VECTORS | CONTROL | CALLS | EXCEPTIONS | BULK
-        if len(self.memories) > 1:
-            known |= dict.fromkeys(ACCESSES, access)
-            for op in ACCESSES:
-                self.kinds[op] = SPECIAL
-        for r in ROWS:
-            if not self._has(r.op, r.mnemonic):
-                self.kinds[r.op] = SPECIAL
-                known.pop(r.op, None)
-        self.handlers: Final[list[Handler]] = [known.get(op, _row) for op in range(len(self.kinds))]
+        several = len(self.memories) > 1
+        tables = _tables(settings.features, settings.deterministic, self.guarded, several)
+        self.kinds, self.handlers, self.marks = tables
         #: how many operands more than validation knows of a suspension may leave
         self.spare: Final = 1 + max(
             [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
-        )
-        here = {op for op, kind in enumerate(self.kinds) if kind != SPECIAL} | set(known)
-        #: what each op is
-        self.marks: Final = marks_of_rows(
-            # what may destroy registers: rows, and what is no row but calls something
-            callers={r.op for r in ROWS if r.op not in here}.union(CALLS, EXCEPTIONS, BULK),
-            accesses=here.intersection((*ACCESSES, *VECTOR_ACCESSES)),
         )
         self._rows: Final[dict[object, _Row]] = {}
         self._arguments: Final[dict[int, tuple[list[int], int]]] = {}
@@ -117,21 +103,6 @@ class Baseline:
             return False
         type_ = self.memories[0]
         return type_.limits.addr is I32 and type_.page_log2 == 16
-
-    def _has(self, op: int, mnemonic: str) -> bool:
-        """Whether a row may be encoded here, given what the processor can do and the profile."""
-        need = NEEDS.get(mnemonic.partition(".")[2])
-        if need is not None and need not in self.settings.features:
-            return False
-        if op in VECTORS and NEED not in self.settings.features:
-            return False
-        if (op in ACCESSES or op in VECTOR_ACCESSES) and not self.guarded:
-            return False
-        if not self.settings.deterministic:
-            return True
-        from wadjet.engine.emit.canonical import makes_nan
-
-        return not makes_nan(mnemonic)
 
     def type(self, x: int) -> FuncType:
         """A function type, by type index."""
@@ -260,7 +231,7 @@ class Baseline:
 
         place, moves = (c.index, i), Effect(*effect)
         text, base = emit_row(self.valid, place, self.settings, moves, c.unit, how)
-        name = f"row {hashlib.sha256(text.encode()).hexdigest()}"
+        name = f"row {digest(text.encode()).hex()}"
         return _Row(Object(self._make(name, lambda: text)), base)
 
 
@@ -278,3 +249,54 @@ def _targets(op: int, imm: object) -> list[int]:
 def _row(c: FunctionCompiler, imm: object, i: int) -> None:
     c.next = i + 1
     c.home.row(c, i)
+
+
+# --- what there are encodings for ----------------------------------------------------------------
+
+
+#: By op: its kind (see `walk`), what handles it, and what it is (see `survey`).
+_Tables = tuple[list[int], list[Handler], list[int]]
+
+
+@cache
+def _tables(
+    features: tuple[str, ...], deterministic: bool, guarded: bool, several: bool
+) -> _Tables:
+    """The tables for a processor, a profile, and modules whose first memory is `guarded`, or that
+    have `several`."""
+    kinds = kinds_of_rows()
+    known: dict[int, Handler] = VECTORS | CONTROL | CALLS | EXCEPTIONS | BULK
+    if several:
+        known |= dict.fromkeys(ACCESSES, access)
+        for op in ACCESSES:
+            kinds[op] = SPECIAL
+    for op in _lacking(features, deterministic, guarded):
+        kinds[op] = SPECIAL
+        known.pop(op, None)
+    handlers: list[Handler] = [_row] * len(kinds)
+    for op, handler in known.items():
+        handlers[op] = handler
+    here = {op for op, kind in enumerate(kinds) if kind != SPECIAL} | set(known)
+    marks = marks_of_rows(
+        # what may destroy registers: rows, and what is no row but calls something
+        callers={r.op for r in ROWS if r.op not in here}.union(CALLS, EXCEPTIONS, BULK),
+        accesses=here.intersection((*ACCESSES, *VECTOR_ACCESSES)),
+    )
+    return kinds, handlers, marks
+
+
+def _lacking(features: tuple[str, ...], deterministic: bool, guarded: bool) -> set[int]:
+    """The rows that may not be encoded here, given what the processor can do and the profile."""
+    found: set[int] = set()
+    unmet = {name for name, need in NEEDS.items() if need not in features}
+    if unmet:
+        found.update([r.op for r in ROWS if r.mnemonic.partition(".")[2] in unmet])
+    if NEED not in features:
+        found.update(VECTORS)
+    if not guarded:
+        found.update((*ACCESSES, *VECTOR_ACCESSES))
+    if deterministic:
+        from wadjet.engine.emit.canonical import makes_nan
+
+        found.update([r.op for r in ROWS if makes_nan(r.mnemonic)])
+    return found

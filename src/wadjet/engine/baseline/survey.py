@@ -5,7 +5,7 @@ from typing import Any, Final, cast, final
 
 from wadjet.core.body import Body
 from wadjet.core.opcodes import ROWS, Op
-from wadjet.engine.emit.function import TAIL_CALLS
+from wadjet.engine.contract.frames import TAIL_CALLS
 
 #: How much more often a loop runs than what is around it, and the depth where that is enough.
 _OFTEN: Final = 8

@@ -17,10 +17,11 @@ from typing import Final, final
 
 from wadjet.base.errors import EngineBug
 from wadjet.core.body import BlockType
-from wadjet.core.opcodes import ROWS, Op, row
+from wadjet.core.opcodes import ROWS, row
 from wadjet.core.types import FuncType, ValType
 from wadjet.core.validate.facts import Facts
 from wadjet.core.validate.module import ValidModule
+from wadjet.engine.contract.frames import SMALL_FRAME, TAIL_CALLS
 from wadjet.engine.contract.layout import CELL, VM_CONTEXT, VM_STORE, ContextLayout
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.emit.landing import Landing
@@ -66,7 +67,6 @@ Emit = Callable[["FunctionEmitter", object, int], None]
 
 
 _ACCESSES: Final = frozenset(r.op for r in ROWS if r.natural)
-TAIL_CALLS: Final = frozenset((Op.RETURN_CALL, Op.RETURN_CALL_INDIRECT, Op.RETURN_CALL_REF))
 
 
 @final
@@ -425,10 +425,6 @@ class FunctionEmitter:
             f"br i1 %stack.ok, label %{begin}, "
             f"label %{self.trap_label(TrapCode.STACK_EXHAUSTED)}, !prof !7",
         ]
-
-
-#: A leaf with fewer locals and operands than this cannot use a noticeable piece of stack.
-SMALL_FRAME: Final = 200
 
 
 def func_type(valid: ValidModule, index: int) -> FuncType:

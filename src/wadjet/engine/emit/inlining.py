@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast, final
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.core.opcodes import Op
 from wadjet.core.validate.module import ValidModule
-from wadjet.engine.emit.function import TAIL_CALLS
+from wadjet.engine.contract.frames import TAIL_CALLS
 
 #: Functions on the way from one that others can call to a copy.
 Chain = tuple[int, ...]

@@ -94,6 +94,9 @@ class Machine:
         self._set("code_low", self.arena.code)
         self._set("code_high", self.arena.code + self.arena.size)
         self._set("regions", self._regions.address)
+        #: symbols of others that were asked for
+        self._elsewhere: dict[str, int] = {}
+        self._c_library: Final = ctypes.CDLL(None)
         self._answer("on_thread", self._on_thread)
         self._answer("on_wait", self._on_wait)
         self._answer("on_fail", self._on_fail)
@@ -126,7 +129,7 @@ class Machine:
     def _make_key(self, end: int) -> int:
         """The pthread key of each thread's VMThread; `end` is called with it when one ends."""
         key = ctypes.c_uint32()
-        if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), ctypes.c_void_p(end)):
+        if self._c_library.pthread_key_create(ctypes.byref(key), ctypes.c_void_p(end)):
             raise OSError("no pthread key left")
         self._set("thread_key", key.value)
         return key.value
@@ -156,12 +159,13 @@ class Machine:
             return self._runtime.address
         if name.startswith("wj_"):
             return self.symbols[name]
-        if name.startswith("PyExc_") or name == "_Py_NoneStruct":
-            return ctypes.addressof(ctypes.c_void_p.in_dll(ctypes.pythonapi, name))
-        library = ctypes.pythonapi if name.startswith("Py") else ctypes.CDLL(None)
-        address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-        assert address is not None
-        return address
+        found = self._elsewhere.get(name)
+        if found is None:
+            library = ctypes.pythonapi if name.startswith(("Py", "_Py")) else self._c_library
+            # the address of whatever it is, as if it were data
+            found = ctypes.addressof(ctypes.c_char.in_dll(library, name))
+            self._elsewhere[name] = found
+        return found
 
     def forked(self) -> None:
         """In a child process: the calling thread is the main thread, and the only one."""

@@ -11,13 +11,13 @@ LLVM: anywhere else it is refused. What is in it runs with all rights of the pro
 finds damage; it does not find malice.
 """
 
-import hashlib
 import os
 import struct
 import threading
 from collections.abc import Callable
 from typing import Final, final
 
+from wadjet.base.digests import digest
 from wadjet.base.errors import Error
 from wadjet.core.features import Features
 from wadjet.core.types import FuncType
@@ -91,7 +91,7 @@ def _unpacked(view: memoryview) -> dict[bytes, bytes]:
 
 
 def _digest(view: memoryview) -> bytes:
-    return hashlib.sha256(view[_DIGESTED:]).digest()
+    return digest(view[_DIGESTED:])
 
 
 def compile_artifact(

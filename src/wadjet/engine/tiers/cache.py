@@ -14,7 +14,6 @@ folders has no way in.
 `WADJET_CACHE` names another folder, or is `off`.
 """
 
-import hashlib
 import os
 import stat
 import struct
@@ -27,6 +26,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Final, final
 
+from wadjet.base.digests import digest
 from wadjet.engine.runtime.image import Placed, Saved
 from wadjet.engine.tiers.processor import telling
 from wadjet.engine.tiers.stock import stock
@@ -52,15 +52,14 @@ def identity() -> bytes:
     Found without loading any of them: by the sizes and dates of files. Changing a file of the
     engine changes it.
     """
-    digest = hashlib.sha256(sys.version.encode())
-    digest.update(telling().encode())
+    words = [sys.version, telling()]
     engine = Path(__file__).resolve().parents[2]
     found = find_spec("llvmlite")
     compiler = Path(found.origin).parent / "binding" if found and found.origin else None
     for folder in (*_rooms(engine), compiler):
         for name, size, date in [] if folder is None else _files(folder):
-            digest.update(f"{name} {size} {date}\n".encode())
-    return digest.digest()
+            words.append(f"{name} {size} {date}")
+    return digest("\n".join(words).encode())
 
 
 def _rooms(engine: Path) -> list[Path]:
@@ -180,9 +179,7 @@ class RecordFile:
         return True
 
     def _checksum(self, kind: bytes, at: int, content: bytes) -> bytes:
-        digest = hashlib.sha256(self._head + kind + at.to_bytes(8, "little"))
-        digest.update(content)
-        return digest.digest()[:16]
+        return digest(self._head + kind + at.to_bytes(8, "little"), content)[:16]
 
 
 def _read_from(file: int, start: int) -> bytes:
@@ -243,10 +240,8 @@ def open_file(*parts: bytes) -> RecordFile | None:
     where = folder()
     if where is None:
         return None
-    digest = hashlib.sha256(identity())
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return RecordFile(where, digest.digest())
+    sized = [len(part).to_bytes(8, "little") + part for part in parts]
+    return RecordFile(where, digest(identity(), *sized))
 
 
 _OBJECT: Final = b"OBJT"

@@ -1,11 +1,11 @@
 """What the tiers that compile have in common: entries for tail calls, code kept on disk."""
 
-import hashlib
 import time
 from contextlib import AbstractContextManager
 from typing import Final, final
 from weakref import finalize
 
+from wadjet.base.digests import digest
 from wadjet.base.errors import Error
 from wadjet.base.records import replace
 from wadjet.core.features import DETERMINISTIC
@@ -100,7 +100,7 @@ def _file(source: bytes | str, valid: ValidModule, settings: Settings) -> "cache
     text = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
     kind = b"binary" if isinstance(source, bytes) else b"text"
     rest = " ".join([settings.key(), *sorted(valid.features)]).encode()
-    return cache.open_file(kind, hashlib.sha256(text).digest(), rest)
+    return cache.open_file(kind, digest(text), rest)
 
 
 @final

@@ -9,7 +9,6 @@ that say what they look like, the platform and the version of LLVM. If it is ano
 no stock.
 """
 
-import hashlib
 import os
 import struct
 import sys
@@ -20,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, final
 
+from wadjet.base.digests import digest
 from wadjet.engine.tiers.processor import architecture
 
 _MAGIC: Final = b"wadjet stock 1\n\0"
@@ -38,16 +38,24 @@ _SOURCES: Final = (
 
 def fingerprint(package: Path = _PACKAGE) -> bytes:
     """What a stock must fit, in 32 bytes."""
-    digest = hashlib.sha256(f"{sys.platform} {architecture()}\n".encode())
+    pieces = [f"{sys.platform} {architecture()}\n".encode()]
     llvm = find_spec("llvmlite")
     names = _sources(str(package))
     if llvm is not None and llvm.origin is not None:
         names.append(os.path.join(os.path.dirname(llvm.origin), "_version.py"))
     for name in names:
-        with open(name, "rb") as file:
-            content = file.read()
-        digest.update(f"{os.path.basename(name)} {len(content)}\n".encode() + content)
-    return digest.digest()
+        content = _content(name)
+        pieces += [f"{os.path.basename(name)} {len(content)}\n".encode(), content]
+    return digest(b"".join(pieces))
+
+
+def _content(name: str) -> bytes:
+    """What is in a file, with fewer calls of the system than Python's own files make."""
+    file = os.open(name, os.O_RDONLY)
+    try:
+        return os.read(file, os.fstat(file).st_size)
+    finally:
+        os.close(file)
 
 
 def _sources(package: str) -> list[str]:
