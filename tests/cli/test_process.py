@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import ENV, WADJET
+from tests.cli.process import ENV, WADJET, started
 from wadjet.cli import COMMANDS, main
 
 SOURCE = "(module" + "(func (nop) (nop) (nop) (nop))" * 20_000 + ")"
@@ -51,15 +51,11 @@ def test_a_closed_pipe_is_quiet(command: list[str], tmp_path: Path) -> None:
     text = tmp_path / "many.wat"
     text.write_text(SOURCE)
     assert main(["parse", str(text), "-o", str(path)]) == 0
-    with subprocess.Popen(
-        [*WADJET, *command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    with started(*command, str(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(100)
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 141
+        assert process.wait(60) == 141
 
 
 def test_no_binary_to_a_terminal(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import ENV, WADJET
+from tests.cli.process import started
 from wadjet.cli import main
 
 SPIN = '(module (func (export "_start") (loop (br 0))))'
@@ -35,10 +35,6 @@ CAT = """
 """
 
 
-def spawn(*words: str, **streams: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([*WADJET, *words], env=ENV, **streams)
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     return tmp_path / "program.wat"
@@ -47,14 +43,14 @@ def program(tmp_path: Path) -> Path:
 def test_standard_streams_are_the_guests(program: Path) -> None:
     program.write_text(CAT)
     pipe = subprocess.PIPE
-    with spawn("run", str(program), stdin=pipe, stdout=pipe) as process:
-        out, _ = process.communicate(b"through\n\xff\0 and out")
+    with started("run", str(program), stdin=pipe, stdout=pipe) as process:
+        out, _ = process.communicate(b"through\n\xff\0 and out", timeout=60)
     assert (process.returncode, out) == (0, b"through\n\xff\0 and out")
 
 
 def test_interrupt_ends_a_busy_guest(program: Path) -> None:
     program.write_text(SPIN)
-    with spawn("run", str(program), stderr=subprocess.PIPE) as process:
+    with started("run", str(program), stderr=subprocess.PIPE) as process:
         time.sleep(1.5)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.cli.process import ENV, WADJET
+from tests.cli.process import started
 
 PATIENCE = 120
 #: Method, path, body and headers of a request to the status and body of the response.
@@ -16,8 +16,8 @@ Ask = Callable[..., tuple[int, bytes]]
 @contextmanager
 def served(file: Path, *words: str) -> Iterator[Ask]:
     """Serve a component; what asks it. The server must end well."""
-    command = [*WADJET, "serve", "--addr", "127.0.0.1:0", "--grace", "1", *words, str(file)]
-    with subprocess.Popen(command, env=ENV, stderr=subprocess.PIPE, text=True) as process:
+    words = ("serve", "--addr", "127.0.0.1:0", "--grace", "1", *words, str(file))
+    with started(*words, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         address = process.stderr.readline().partition("http://")[2].split()[0]
 
@@ -36,9 +36,7 @@ def served(file: Path, *words: str) -> Iterator[Ask]:
             connection.close()
             return answer
 
-        try:
-            yield ask
-        finally:
-            process.terminate()
-            process.communicate(timeout=PATIENCE)
+        yield ask
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 0

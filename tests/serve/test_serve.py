@@ -5,10 +5,10 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import wadjet
+from tests.cli.process import started
 from tests.corpora import corpora
 from tests.serve.guest import binary, component
 from wadjet import asgi
@@ -28,7 +29,6 @@ from wadjet.wasi.patience import Patience
 from wadjet.wasi.service import Service, ServiceLimits
 from wadjet.wasi.serving import Server, Serving, listen
 
-SOURCE = Path(wadjet.__file__).parents[1]
 Talk = Callable[[str], Awaitable[tuple[int, bytes]]]
 
 
@@ -338,72 +338,71 @@ def test_a_module_is_no_http_component() -> None:
         Service(wadjet.Component.from_text("(component)"), Wasi())
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_command(tmp_path: Path, workers: int) -> None:
-    file, log = tmp_path / "app.wasm", tmp_path / "log"
+@contextmanager
+def _served(folder: Path, *words: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """A process of `wadjet serve`, and its address."""
+    file = folder / "app.wasm"
     file.write_bytes(binary())
-    words = ["serve", "--addr", "127.0.0.1:0", "--workers", str(workers), "--access-log", str(log)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wadjet", *words, "--tier", "interpreter", str(file)],
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        address = process.stderr.readline().partition("http://")[2].strip()
+    words = ("serve", "--addr", "127.0.0.1:0", "--tier", "interpreter", *words, str(file))
+    with started(*words, stderr=subprocess.PIPE, text=True) as process:
+        yield process, _address(process)
+
+
+def _address(process: "subprocess.Popen[str]") -> str:
+    """What the next line says."""
+    assert process.stderr is not None
+    return process.stderr.readline().partition("http://")[2].strip()
+
+
+def _get(address: str, path: str) -> bytes:
+    connection = HTTPConnection(address, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    assert response.status == 200
+    return body
+
+
+def _ends(process: "subprocess.Popen[str]") -> None:
+    """Asked to end, it does so in peace."""
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_command(tmp_path: Path, workers: str) -> None:
+    log = tmp_path / "log"
+    words = ["--workers", workers, "--access-log", str(log)]
+    with _served(tmp_path, *words) as (process, address):
         for _ in range(3):
-            connection = HTTPConnection(address, timeout=30)
-            connection.request("GET", "/")
-            response = connection.getresponse()
-            assert (response.status, response.read()) == (200, b"hello")
-            connection.close()
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 0, err
-        assert log.read_text().count('"GET /" 200 5') == 3
-    finally:
-        process.kill()
-        process.communicate()
+            assert _get(address, "/") == b"hello"
+        _ends(process)
+    assert log.read_text().count('"GET /" 200 5') == 3
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.02, 0.03, 0.05, 0.1])
+def test_a_signal_may_come_while_processes_begin(tmp_path: Path, seconds: float) -> None:
+    with _served(tmp_path, "--workers", "4", "--grace", "1") as (process, _):
+        time.sleep(seconds)
+        _ends(process)
 
 
 def test_processes_count_together_and_load_anew(tmp_path: Path) -> None:
-    file = tmp_path / "app.wasm"
-    file.write_bytes(binary())
-    words = ["serve", "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wadjet", *words, "--tier", "interpreter", str(file)],
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        text=True,
-    )
-
-    def get(address: str, path: str) -> bytes:
-        connection = HTTPConnection(address, timeout=30)
-        connection.request("GET", path)
-        body = connection.getresponse().read()
-        connection.close()
-        return body
-
-    try:
-        assert process.stderr is not None
-        address = process.stderr.readline().partition("http://")[2].strip()
-        admin = process.stderr.readline().partition("http://")[2].strip()
+    words = ["--admin", "127.0.0.1:0", "--workers", "2"]
+    with _served(tmp_path, *words) as (process, address):
+        admin = _address(process)
         for _ in range(5):
-            assert get(address, "/") == b"hello"
+            assert _get(address, "/") == b"hello"
         process.send_signal(signal.SIGHUP)
         for _ in range(5):
-            assert get(address, "/") == b"hello"
+            assert _get(address, "/") == b"hello"
         end = time.monotonic() + 30
-        while b"wadjet_requests_total 10\n" not in get(admin, "/metrics"):
+        while b"wadjet_requests_total 10\n" not in _get(admin, "/metrics"):
             assert time.monotonic() < end
             time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 0, err
-    finally:
-        process.kill()
-        process.communicate()
+        _ends(process)
 
 
 def test_bodies_flow_without_piling_up() -> None:

@@ -7,12 +7,10 @@ wait. Programs that somebody must talk to run in a process of their own, as `wad
 """
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -22,12 +20,12 @@ from typing import Any
 import pytest
 
 import wadjet
+from tests.cli.process import started
 from tests.corpora import corpora
 from tests.wasi03.endpoints import closed_address, endpoints
 from wadjet.wasi import Capture, Tree, Wasi
 
 FOLDER = "rust/testsuite/wasm32-wasip3"
-SOURCE = Path(wadjet.__file__).parents[1]
 #: operations that need nobody to talk to
 ALONE = {"run", "wait"}
 PATIENCE = 60
@@ -119,14 +117,15 @@ def _converse(program: Path, specification: dict[str, Any], root: Path | None) -
             for each in specification["servers"]
         }
         run = specification["operations"][0]
-        command = _command(program, specification, run, servers, root)
-        process = stack.enter_context(_started(command))
+        words = _words(program, specification, run, servers, root)
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process = stack.enter_context(started(*words, text=True, **pipes))
         talk = _Conversation(process, stack)
         for operation in specification["operations"][1:]:
             getattr(talk, operation["type"])(operation)
 
 
-def _command(
+def _words(
     program: Path,
     specification: dict[str, Any],
     run: dict[str, Any],
@@ -141,30 +140,7 @@ def _command(
         words += ["--dir", f"{root / 'root'}::/"]
     if specification["proposals"]:
         words += ["--net", "*", "--net", "listen:*"]
-    return [sys.executable, "-m", "wadjet", *words, str(program), *run.get("args", [])]
-
-
-class _started:  # noqa: N801 (a context manager, used as a function)
-    """A process that is gone afterwards."""
-
-    def __init__(self, command: list[str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-
-    def __enter__(self) -> "subprocess.Popen[str]":
-        return self.process
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+    return [*words, str(program), *run.get("args", [])]
 
 
 class _Conversation:

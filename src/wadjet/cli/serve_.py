@@ -11,7 +11,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, NoReturn
 
 from wadjet.base.errors import Error
 from wadjet.cli.common import BAD_USAGE, Command, Failure, add_tier, explain, settle
@@ -32,6 +32,8 @@ _BATCH: Final = 8
 _KEEPINGS: Final = 8
 #: How long a worker that ended by itself is waited for before another takes its place.
 _PAUSE: Final = 1.0
+#: What the parent of several processes hears, and passes on.
+_HEARD: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -272,14 +274,23 @@ class _Workers:
         return 0
 
     def _start(self, place: int) -> None:
+        # no signal comes to a worker as long as it has the parent's handlers
+        heard = [getattr(signal, name) for name in _HEARD]
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
         worker = os.fork()
-        if worker:
+        if not worker:
+            for number in heard:
+                signal.signal(number, signal.SIG_DFL)
+        else:
             self._running[worker] = place
-            if self._stopping:  # the signal came before there was this one to pass it on to
-                os.kill(worker, signal.SIGTERM)
-            return
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if not worker:
+            self._work(place)
+        elif self._stopping:  # the signal came before there was this one to pass it on to
+            os.kill(worker, signal.SIGTERM)
+
+    def _work(self, place: int) -> NoReturn:
+        """What a worker does."""
         status = 1
         try:
             status = self._serve(place)
