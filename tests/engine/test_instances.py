@@ -179,6 +179,95 @@ def test_functions_compiled_later_are_everybodys() -> None:
     assert (found[0], [each.function for each in found[1]]) == (code, [index])
 
 
+def leads_to(instance: Instance) -> list[object]:
+    """The code that the functions of an instance lead to, and which functions they are there."""
+    found = [native_machine()[0].functions_at(w) for w in instance.runtime.vmfuncs.tolist()[::5]]
+    return [None if each is None else (each[0], each[1][-1].function) for each in found]
+
+
+def test_what_was_one_instance_becomes_another() -> None:
+    count = 40
+    functions = "".join(
+        f'(func $f{k} (export "f{k}") (param i32) (result i32) '
+        f"(i32.add (local.get 0) (i32.const {k})))"
+        for k in range(count)
+    )
+    names = " ".join(f"$f{k}" for k in range(count))
+    module = Module.from_text(f"""(module (memory 1) (global $g (mut i32) (i32.const 3))
+      (table {count} funcref) (elem (i32.const 0) {names}) {functions}
+      (func (export "next") (result i32)
+        (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g))
+      (func (export "at") (param i32 i32) (result i32)
+        (call_indirect (param i32) (result i32) (local.get 1) (local.get 0))))""")
+    for _ in range(2):
+        Instance(module, tier="optimizing")
+    contexts = set()
+    for k in range(count):
+        instance = Instance(module, tier="optimizing")
+        contexts.add(instance.runtime.context)
+        e = instance.exports
+        assert [e.next(), e.at(k, 100), e.at(k // 2, 7), e[f"f{k}"](5)] == [
+            4,
+            100 + k,
+            7 + k // 2,
+            5 + k,
+        ]
+        compiled = [index for index, each in enumerate(leads_to(instance)) if each is not None]
+        assert set(range(k + 1)) <= set(compiled)
+        del instance, e
+    assert len(contexts) == 1
+
+
+def test_what_was_compiled_meanwhile_is_led_to() -> None:
+    module = Module.from_text(TEXT)
+    for _ in range(2):
+        Instance(module, tier="optimizing")
+    stays, goes = Instance(module, tier="optimizing"), Instance(module, tier="optimizing")
+    context = goes.runtime.context
+    goes.store._pins.clear()  # it exports a table
+    del goes
+    assert stays.exports.long() == -9
+    comes = Instance(module, tier="optimizing")
+    assert comes.runtime.context == context
+    assert leads_to(comes) == leads_to(stays)
+
+
+def test_copies_of_passive_segments_are_shared_until_dropped() -> None:
+    module = Module.from_text("""(module (memory 1) (data $d "abc")
+      (func (export "init") (memory.init $d (i32.const 0) (i32.const 0) (i32.const 3)))
+      (func (export "drop") (data.drop $d)))""")
+    kept = set()
+    for _ in range(6):
+        instance = Instance(module, tier="optimizing")
+        kept.add(instance.runtime.kept["datas", 0])
+        assert bytes(instance.runtime.data(0)) == b"abc"
+        instance.exports.init()
+        instance.exports.drop()
+        with pytest.raises(Trap):
+            instance.exports.init()
+    assert len(kept) == 2  # the first has its own
+
+
+def test_what_led_to_other_code_becomes_another() -> None:
+    module = Module.from_text("""(module
+      (import "host" "f" (func $f (result i32)))
+      (func $g (export "g") (result i32) (call $f)))""")
+    taker = Module.from_text("""(module
+      (import "a" "g" (func $g (result i32))) (func (export "h") (result i32) (call $g)))""")
+    code = module.code("optimizing")
+    for k in range(6):
+        inner = Instance(module, {"host": {"f": lambda k=k: k}}, tier="optimizing")
+        assert inner.exports.g() == k
+        assert leads_to(inner) == [(code, 1)]
+        if k % 2:
+            outer = Instance(taker, {"a": inner.exports}, tier="optimizing")
+            assert outer.exports.h() == k
+            assert inner.runtime.code is not code
+            assert leads_to(inner) == [(inner.runtime.code, 1)]
+            del outer
+        del inner
+
+
 def test_nobody_waits_for_the_collector_of_cycles() -> None:
     # what may have references to its functions elsewhere lives as long as its store does
     private = TEXT.replace('(export "table")', "").replace(

@@ -1,7 +1,6 @@
 """`Instance`: a module that lives, and what it exports."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FunctionType
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, final
 
 from wadjet.api.global_ import Global
@@ -13,7 +12,7 @@ from wadjet.base.errors import Error, Unlinkable
 from wadjet.core.module import Export, Import
 from wadjet.engine.runtime import instance as runtime
 from wadjet.engine.runtime.budget import Limits
-from wadjet.engine.runtime.func import Func, func_of
+from wadjet.engine.runtime.func import HOST_TYPES, Func, func_of
 from wadjet.engine.runtime.global_ import Global as RuntimeGlobal
 from wadjet.engine.runtime.instantiate import initialize, start
 from wadjet.engine.runtime.memory import Memory as RuntimeMemory
@@ -21,8 +20,6 @@ from wadjet.engine.runtime.store import Store, unite
 from wadjet.engine.runtime.table import Table as RuntimeTable
 
 _MISSING: Final = object()
-#: Types of imports that are neither handles nor of any store.
-_PLAIN: Final = frozenset({FunctionType})
 
 
 @final
@@ -137,11 +134,10 @@ class Instance:
         given = _all(imports, module.core.imports)
         if limits is not None:
             store = Store(limits)
-        if _PLAIN.issuperset(map(type, given)):  # the usual case
+        if HOST_TYPES.issuperset(map(type, given)):  # the usual case
             home = Store(implicit=True) if store is None else store.current()
         else:
-            home = _home(store, given)
-            given = [_unwrap(each) for each in given]
+            home, given = _unwrap(store, given)
         if home.limits.fuel is not None:
             tier = _metered(tier)
         self.module: Final = module
@@ -211,21 +207,18 @@ def _member(place: object, name: str) -> object:
     return getattr(place, name, _MISSING)
 
 
-def _home(store: Store | None, given: list[object]) -> Store:
-    """The store for a new instance with these imports."""
+def _unwrap(store: Store | None, given: Iterable[object]) -> tuple[Store, list[object]]:
+    """The store for a new instance with these imports, and the runtime's objects behind them."""
     stores = [] if store is None else [store]
+    found: list[object] = []
     for each in given:
+        if isinstance(each, Memory | Table | Global):
+            found.append(each.runtime)
+            if not isinstance(each, Memory):
+                stores.append(each.store)
+            continue
         func = func_of(each)
+        found.append(each if func is None else func)
         if func is not None:
             stores.append(func.store)
-        elif isinstance(each, Table | Global):
-            stores.append(each.store)
-    return unite(stores) if stores else Store(implicit=True)
-
-
-def _unwrap(given: object) -> object:
-    """The runtime's object behind a handle."""
-    if isinstance(given, Memory | Table | Global):
-        return given.runtime
-    func = func_of(given)
-    return given if func is None else func
+    return unite(stores) if stores else Store(implicit=True), found

@@ -17,7 +17,7 @@ is a handle of the store; i31 is (value << 1) | 1; other GC references are addre
 
 import ctypes
 from wadjet.base.records import dataclass
-from typing import Final, final
+from typing import Final
 
 from wadjet.core.types import FuncUse, GlobalType, MemoryType, TableType, TagType
 from wadjet.core.module import Module
@@ -96,14 +96,14 @@ def words(address: int, count: int, owner: object = None) -> memoryview:
     return octets(address, count * WORD, owner).cast("Q")
 
 
-@final
 class Block:
     """Zeroed native memory, aligned to 16 bytes; freed with the last reference."""
 
     __slots__ = ("_buffer", "address", "size")
 
-    def __init__(self, size: int) -> None:
-        self._buffer = (ctypes.c_ubyte * (size + CELL))()
+    def __init__(self, size: int, buffer: "ctypes.Array[ctypes.c_ubyte] | None" = None) -> None:
+        """In what was the `buffer` of another of this size, if there is one."""
+        self._buffer = (ctypes.c_ubyte * (size + CELL))() if buffer is None else buffer
         start = ctypes.addressof(self._buffer)
         self.address: Final = (start + CELL - 1) // CELL * CELL
         self.size: Final = size

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wadjet.core.validate import ValidModule
     from wadjet.engine.runtime.func import Func, WasmFunc
     from wadjet.engine.runtime.instance import Instance
+    from wadjet.engine.runtime.shells import Shell
     from wadjet.engine.runtime.store import Store
     from wadjet.engine.runtime.template import Template
 
@@ -74,8 +75,9 @@ class ModuleCode(ABC):
         """Fill what of the instance belongs to the tier: `code` of its VMFuncs. Called once, when
         all else is in place but the segments have not run."""
 
-    def attach_alike(self, instance: "Instance") -> None:
-        """The same for an instance that was made after the pattern of one that was attached."""
+    def attach_alike(self, instance: "Instance", shell: "Shell") -> None:
+        """The same for an instance that was made after the pattern of one that was attached, in
+        such a block."""
         self.attach(instance)
 
     @abstractmethod

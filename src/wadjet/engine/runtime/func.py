@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.core.subtyping import canonical_types
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from wadjet.engine.runtime.store import Store
 
 
+#: What nobody but the host makes: types of callables that are no functions of guests.
+HOST_TYPES: Final[frozenset[type]] = frozenset({FunctionType, MethodType})
 #: Bytes of a VMFunc and the VMHostFunc behind it.
 HOST_SIZE: Final = VM_FUNC.size + VM_HOST_FUNC.size
 
@@ -200,7 +202,7 @@ class Door(int):
 
 def func_of(value: object) -> Func | None:
     """The function behind something callable that wadjet gave out, else None."""
-    if type(value) is FunctionType:
+    if type(value) in HOST_TYPES:
         return None  # the usual case
     if isinstance(value, Func):
         return value

@@ -36,7 +36,7 @@ class Instance(Holder):
     """
 
     __slots__ = (
-        "__weakref__", "_block", "_entries", "_func_imports", "_functions", "_globals", "_hosts",
+        "__weakref__", "_block", "_entries", "_func_imports", "_functions", "_globals",
         "code", "context", "given", "kept", "layout", "memories", "module", "store",
         "tables", "tags", "types", "unit", "valid", "words",
     )  # fmt: skip
@@ -47,13 +47,14 @@ class Instance(Holder):
         code: ModuleCode,
         given: Sequence[Func | Callable[..., Any]],
         block: Block | None = None,
-        hosts: int = 0,
+        functions: int = 0,
     ) -> None:
         """Allocate the VMContext and the VMFuncs behind it; everything else is added afterwards.
 
-        In a `block`, all that lies in it stands there already, globals included. Then what is
-        `given` for imported functions may be Python callables: `hosts` is where in the block each
-        has its VMFunc and its VMHostFunc, and a `HostFunc` is made when somebody wants one."""
+        In a `block`, all that lies in it stands there already, globals included, and `functions` is
+        where the VMFuncs of its own functions are. What is `given` for imported functions may be
+        Python callables then: right before that, each has its VMFunc and its VMHostFunc. A
+        `HostFunc` is made when somebody wants one."""
         self.store = store
         #: replaced where it turns out to need other code (see `ModuleCode.let_pass`)
         self.code = code
@@ -68,12 +69,11 @@ class Instance(Holder):
         #: the functions it imports, as they were given: callables are in its block
         self.given: Final = given
         self._func_imports: list[Func] | None = None
-        self._hosts: Final = hosts
         self._block: Final = Block(code.block_size) if block is None else block
         #: the VMContext and what is behind it
         self.words: Final = self._block.words()
         self.context: Final = self._block.address
-        self._functions: Final = self.context + code.layout.size
+        self._functions: Final = self.context + (functions or code.layout.size)
         #: what holds the native copies of passive segments, by space and index
         self.kept: Final[dict[tuple[str, int], Block | None]] = {}
         #: what Python calls for its functions, as far as somebody holds that
@@ -88,8 +88,25 @@ class Instance(Holder):
     @property
     def vmfuncs(self) -> memoryview:
         """The VMFuncs of its own functions as 64-bit words."""
-        code = self.code
-        return self.words[code.layout.size // WORD : code.block_size // WORD]
+        first = (self._functions - self.context) // WORD
+        return self.words[first : first + VM_FUNC.size // WORD * len(self.module.funcs)]
+
+    def fill_functions(self) -> None:
+        """Fill the VMFuncs, column by column (there may be 100,000), all but the code."""
+        count, first, stride = len(self.module.funcs), len(self.given), VM_FUNC.size // WORD
+        columns = {
+            "context": array("Q", [self.context]) * count,
+            "type": self.code.func_type_ids,
+            "index": array("Q", range(first, first + count)),
+        }
+        vmfuncs = self.vmfuncs
+        for name, column in columns.items():
+            vmfuncs[VM_FUNC[name] // WORD :: stride] = memoryview(column)
+
+    @property
+    def block(self) -> Block:
+        """What all of that lies in."""
+        return self._block
 
     @property
     def func_imports(self) -> list[Func]:
@@ -105,7 +122,7 @@ class Instance(Holder):
         """The host function that stands in its block already."""
         type_ = self.code.imports[index]
         assert isinstance(type_, ClosedFunc), "it imports functions only"
-        place = self._block, self._hosts + index * HOST_SIZE
+        place = self._block, self.func_address(index) - self.context
         return HostFunc(self.store, type_.type, callable_, place)
 
     @property
@@ -145,7 +162,7 @@ class Instance(Holder):
         given = self.given[index]
         if isinstance(given, Func):
             return given.address
-        return self.context + self._hosts + index * HOST_SIZE
+        return self._functions + own * HOST_SIZE
 
     def func_addresses(self, indices: "Sequence[int]") -> "array[int]":
         """The VMFuncs of functions."""
@@ -166,14 +183,10 @@ class Instance(Holder):
 
     def func_at(self, address: int) -> Func:
         """The function whose VMFunc is at this address in its block."""
-        offset = address - self.context
-        if self._hosts and offset >= self._hosts:
-            index, rest = divmod(offset - self._hosts, HOST_SIZE)
-        else:
-            index, rest = divmod(address - self._functions, VM_FUNC.size)
-            index += len(self.given)
+        offset = address - self._functions
+        own, rest = divmod(offset, VM_FUNC.size if offset >= 0 else HOST_SIZE)
         assert rest == 0, "an address within a VMFunc"
-        return self.func(index)
+        return self.func(own + len(self.given))
 
     def entry(self, func: WasmFunc) -> Callable[..., Any]:
         """What Python calls for a function: one object as long as somebody holds it."""

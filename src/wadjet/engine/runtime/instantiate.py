@@ -2,8 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Sequence
-from types import FunctionType
-from typing import Any, Final
+from typing import Any
 
 from wadjet.base.errors import Unlinkable
 from wadjet.core.body import Body
@@ -11,12 +10,12 @@ from wadjet.core.module import Elem, Import
 from wadjet.core.subtyping import (
     ClosedExtern, ClosedFunc, ClosedTag, close_global, close_table, match_extern,
 )  # fmt: skip
-from wadjet.core.types import FuncUse, GlobalType, TableType
-from wadjet.engine.contract.layout import VM_CONTEXT, VM_FUNC, WORD
+from wadjet.core.types import GlobalType, TableType
+from wadjet.engine.contract.layout import VM_CONTEXT, WORD
 from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
-from wadjet.engine.runtime.func import Func, HostFunc, func_of
+from wadjet.engine.runtime.func import HOST_TYPES, Func, HostFunc, func_of
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instance import Extern, Instance
 from wadjet.engine.runtime.memory import Memory
@@ -28,8 +27,6 @@ from wadjet.engine.runtime.values import to_raw
 
 #: What one import is bound to.
 Linked = Extern | Callable[..., Any]
-#: Types of what can only be host functions.
-_PLAIN: Final = frozenset({FunctionType})
 
 
 def instantiate(store: Store, code: ModuleCode, imports: Sequence[object]) -> Instance:
@@ -52,7 +49,7 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     code.prepare(store)
     module, types = code.valid.module, code.valid.types
     if code.template is not None and len(imports) == len(code.imports):
-        if _PLAIN.issuperset(map(type, imports)):  # the usual case
+        if HOST_TYPES.issuperset(map(type, imports)):  # the usual case
             return code.template.make(store, code, tuple(imports), plain=True)  # type: ignore[arg-type]
     linked = [
         link(store, i, declared, each)
@@ -67,7 +64,7 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     instance.memories += [Memory(t, store.budget) for t in module.memories]
     instance.tags += [e for e in given if isinstance(e, Tag)]
     instance.tags += [Tag.of(types[t.type]) for t in module.tags]
-    _fill_functions(instance)
+    instance.fill_functions()
     if code.escapes:
         store.pin(instance)
     instance.globals.extend([e for e in given if isinstance(e, Global)])
@@ -96,9 +93,12 @@ def start(instance: Instance) -> None:
 def link(store: Store, import_: Import, declared: ClosedExtern, given: object) -> Linked:
     """What one import is bound to: a Python callable stands for a host function of the declared
     type. Unlinkable where `given` is not of that type."""
-    if isinstance(declared, ClosedFunc) and callable(given) and func_of(given) is None:
-        return given
     found = _as_extern(store, declared, given)
+    if isinstance(declared, ClosedFunc):
+        if found is None and callable(given):
+            return given
+        if isinstance(found, Func) and found.deftype is declared.type and found.store is store:
+            return found  # what follows would say the same
     if found is None or not match_extern(type_of(found), declared):
         what = repr(given) if found is None else describe(type_of(found))
         raise Unlinkable(
@@ -160,20 +160,6 @@ def describe(type_: ClosedExtern) -> str:
 
 
 # --- allocating ----------------------------------------------------------------------------------
-
-
-def _fill_functions(instance: Instance) -> None:
-    """The VMFuncs of the module's own functions, column by column: there may be 100,000."""
-    count = len(instance.module.funcs)
-    first = len(instance.module.imported(FuncUse))
-    stride = VM_FUNC.size // WORD
-    columns = {
-        "context": array("Q", [instance.context]) * count,
-        "type": instance.code.func_type_ids,
-        "index": array("Q", range(first, first + count)),
-    }
-    for name, column in columns.items():
-        instance.vmfuncs[VM_FUNC[name] // WORD :: stride] = memoryview(column)
 
 
 def _make_globals(instance: Instance) -> None:

@@ -27,6 +27,7 @@ from wadjet.engine.runtime.image import Image, Placed
 from wadjet.engine.runtime.loader import Linkable, Object
 from wadjet.engine.runtime.locks import new_lock
 from wadjet.engine.runtime.machine import Machine
+from wadjet.engine.runtime.shells import Shell
 
 if TYPE_CHECKING:
     from wadjet.engine.runtime.func import Func
@@ -66,6 +67,8 @@ class NativeCode(ModuleCode):
         self._image.open()
         #: by slot: 1 + the level of its code, 0 if there is none
         self._levels = bytearray(count)
+        #: counts the changes of what VMFuncs lead to
+        self._version = 1
         #: how Python enters its functions, as far as they were asked for
         self._methods: dict[int, MethodDef | None] = {}
         #: functions with a tail-call entry of their own
@@ -128,6 +131,7 @@ class NativeCode(ModuleCode):
         with self.machine.lock:
             if not self._image.has_tails:
                 self._image.open(tails=True)
+                self._version += 1
                 for instance in self._alive():
                     self._fill_tails(instance)
 
@@ -228,6 +232,7 @@ class NativeCode(ModuleCode):
 
     def _patch(self, slot: int, member: str, address: int) -> None:
         """Tell the VMFuncs of all instances."""
+        self._version += 1
         for instance in self._alive():
             instance.vmfuncs[(slot * VM_FUNC.size + VM_FUNC[member]) // WORD] = address
 
@@ -247,18 +252,27 @@ class NativeCode(ModuleCode):
         self._fill_objects(instance)
         self.machine.adopt(instance)
 
-    def attach_alike(self, instance: "Instance") -> None:
+    def attach_alike(self, instance: "Instance", shell: Shell) -> None:
         """Its memories are guarded, and it has no objects."""
-        self.fill(instance)
+        with self.machine.lock:
+            self._instances.add(ref(instance, self._instances.discard))
+            if shell.version != self._version:
+                self._fill(instance)
+                shell.version = self._version
         self.machine.adopt(instance)
 
     def fill(self, instance: "Instance") -> None:
         """Give the VMFuncs of an instance their code, now and whenever there is better."""
         with self.machine.lock:
             self._instances.add(ref(instance, self._instances.discard))
-            instance.vmfuncs[:: VM_FUNC.size // WORD] = self._image.slots
-            if self._image.has_tails:
-                self._fill_tails(instance)
+            self._fill(instance)
+            if isinstance(instance.block, Shell):
+                instance.block.version = 0  # it was another's
+
+    def _fill(self, instance: "Instance") -> None:
+        instance.vmfuncs[:: VM_FUNC.size // WORD] = self._image.slots
+        if self._image.has_tails:
+            self._fill_tails(instance)
 
     def prepare(self, store: "Store") -> None:
         """Host functions need machine code, objects a heap that machine code can allocate in."""

@@ -488,6 +488,10 @@ def unite(stores: Iterable[Store]) -> Store:
 
     Raises Unlinkable where two were made on purpose, or where one is running.
     """
+    stores = list(stores)
+    first = stores[0].current()
+    if all(store is first for store in stores):
+        return first
     with _uniting:
         distinct = {store.current() for store in stores}
         explicit = [store for store in distinct if not store.implicit]

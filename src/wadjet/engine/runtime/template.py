@@ -18,7 +18,7 @@ from wadjet.core.subtyping import ClosedFunc, close_table
 from wadjet.core.types import MemoryType, RefType, TableType
 from wadjet.engine.contract.heap import is_object, is_traced
 from wadjet.engine.contract.layout import (
-    HOST_MAGIC, VM_CONTEXT, VM_FUNC, VM_HOST_FUNC, VM_MEMORY, VM_TABLE, WORD, Block,
+    HOST_MAGIC, VM_CONTEXT, VM_FUNC, VM_HOST_FUNC, VM_MEMORY, VM_TABLE, WORD,
 )  # fmt: skip
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
@@ -26,6 +26,7 @@ from wadjet.engine.runtime.func import HOST_SIZE, Func, HostFunc
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.pages import Origin, round_up
+from wadjet.engine.runtime.shells import Shells
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.table import Table
 
@@ -68,21 +69,21 @@ def _number(words: Sequence[int]) -> int:
 
 @final
 class _Plan:
-    """Where what stands in the block of an instance: its VMContext, the VMFuncs of its own
-    functions, its VMMemories, its VMTables, and for each import the VMFunc and the VMHostFunc that
-    it has if it is a Python callable."""
+    """Where what stands in the block of an instance: its VMContext, its VMMemories, its VMTables,
+    for each import the VMFunc and the VMHostFunc that it has if it is a Python callable, and the
+    VMFuncs of its own functions."""
 
-    __slots__ = ("_addresses", "_instance", "hosts", "imports", "places", "size", "uses")
+    __slots__ = ("_addresses", "_instance", "functions", "hosts", "imports", "places", "uses")
 
     def __init__(self, instance: Instance) -> None:
         module, count = instance.module, len(instance.func_imports)
         self._instance: Final = instance
         sizes = [VM_MEMORY.size] * len(module.memories) + [VM_TABLE.size] * len(module.tables)
         #: where VMMemories and VMTables are
-        self.places: Final = list(accumulate(sizes, initial=instance.code.block_size))
-        #: where what imports have is
+        self.places: Final = list(accumulate(sizes, initial=instance.layout.size))
+        #: where what imports have is, and what functions have
         self.hosts: Final = self.places.pop()
-        self.size: Final = self.hosts + HOST_SIZE * count
+        self.functions: Final = self.hosts + HOST_SIZE * count
         #: the words for addresses of imported functions
         self.imports: Final = [instance.layout("imports", k) // WORD for k in range(count)]
         #: references to imported functions elsewhere: in which table, if any, word, number
@@ -92,13 +93,17 @@ class _Plan:
     def relate(self, words: list[int], own: Iterable[int], table: int | None = None) -> None:
         """Make addresses in the instance's block distances; those of imported functions become
         what they are if these are Python callables."""
+        instance = self._instance
+        functions = instance.context + instance.layout.size
         for place in own:
             k = self._addresses.get(words[place])
-            if k is None:
-                words[place] -= self._instance.context
-            else:
+            if k is not None:
                 words[place] = self.hosts + k * HOST_SIZE
                 self.uses.append((table, place, k))
+            elif words[place] >= functions:
+                words[place] += self.functions - functions
+            else:
+                words[place] -= instance.context
 
     def elements(self, table: int) -> _Words:
         """What stands in a table."""
@@ -108,8 +113,9 @@ class _Plan:
         return _Words(words, own)
 
     def block(self) -> _Words:
-        """What stands in the block."""
-        instance, words = self._instance, self._instance.words.tolist()
+        """What stands in the block before the VMFuncs."""
+        instance = self._instance
+        words = instance.words[: instance.layout.size // WORD].tolist()
         own, stores = _addresses(instance), [VM_CONTEXT["store"] // WORD]
         words[stores[0]] = 0
         self.relate(words, own)
@@ -149,18 +155,18 @@ class Template:
     """See the module. Made by `template_of`."""
 
     __slots__ = (
-        "_block", "_callables", "_hosts", "_imports", "_kept", "_memories", "_ready", "_size",
+        "_block", "_callables", "_functions", "_imports", "_kept", "_memories", "_ready", "_shells",
         "_tables", "_uses",
     )  # fmt: skip
 
     def __init__(self, instance: Instance) -> None:
         """Of an instance in which nothing has run yet. OSError where the system has no origins."""
         module, plan = instance.module, _Plan(instance)
-        self._size: Final = plan.size
-        self._hosts: Final = plan.hosts
+        self._shells: Final = Shells(plan.functions + VM_FUNC.size * len(module.funcs))
+        self._functions: Final = plan.functions
         self._imports: Final = plan.imports
         callables = plan.hosts + VM_FUNC.size + VM_HOST_FUNC["callable"]
-        self._callables: Final = slice(callables // WORD, None, HOST_SIZE // WORD)
+        self._callables: Final = slice(callables // WORD, plan.functions // WORD, HOST_SIZE // WORD)
         #: whether all imports have machine code for calls of Python callables
         self._ready: Final = all(isinstance(func, HostFunc) for func in instance.func_imports)
         self._memories: Final[list[tuple[MemoryType, Origin | None, int]]] = []
@@ -188,11 +194,13 @@ class Template:
         all of them if `plain`. Exhaustion where there is no room."""
         if not self._ready:
             given, plain = _made(store, code, given), False
-        block = Block(self._size)
+        block = self._shells.take()
         base = block.address
         self._block.write(base, base, store.address)
-        instance = Instance(store, code, given, block, self._hosts)
+        instance = Instance(store, code, given, block, self._functions)
         words = instance.words
+        if block.version is None:
+            instance.fill_functions()
         if code.escapes:
             store.pin(instance)
         for type_, origin, place in self._memories:
@@ -212,7 +220,7 @@ class Template:
             self._link(instance)
         if self._kept:
             instance.kept.update(self._kept)
-        code.attach_alike(instance)
+        code.attach_alike(instance, block)
         return instance
 
     def _link(self, instance: Instance) -> None:
@@ -263,12 +271,10 @@ def template_of(instance: Instance) -> Template | None:
 
 def _addresses(instance: Instance) -> list[int]:
     """The words of its block that are addresses in it, or of functions."""
-    first, stride = instance.layout.size // WORD, VM_FUNC.size // WORD
-    cells, context = instance.layout("globals", 0) // WORD, first + VM_FUNC["context"] // WORD
+    cells = instance.layout("globals", 0) // WORD
     return [
         VM_CONTEXT["funcs"] // WORD,
         *range(cells, cells + len(instance.module.globals)),
-        *range(context, context + stride * len(instance.module.funcs), stride),
         *[place for place in _references(instance) if instance.words[place]],
     ]
 
