@@ -210,7 +210,10 @@ class Call:
         scheduler = self._func.inst.scheduler
         scheduler.check_open()
         scheduler.calls[self] = self._fail
-        scheduler.when_whole(self._begin)
+        if scheduler.turned is None:
+            self._begin()
+        else:
+            scheduler.when_whole(self._begin)
 
     def _begin(self) -> None:
         if self.over:

@@ -16,11 +16,14 @@ _LONG: Final = 0.05
 class Worker:
     """One instance, the function that answers requests, and how much it has done."""
 
-    __slots__ = ("active", "broken", "func", "instance", "listed", "served", "users")
+    __slots__ = (
+        "_scheduler", "active", "broken", "func", "instance", "listed", "served", "users",
+    )  # fmt: skip
 
     def __init__(self, instance: Any, func: Func) -> None:
         self.instance: Final = instance
         self.func: Final = func
+        self._scheduler: Final = func.inst.scheduler
         self.served = 0
         self.active = 0
         #: it takes no more requests
@@ -33,7 +36,7 @@ class Worker:
     @property
     def computes(self) -> bool:
         """Whether a request in it computes for so long that others had better not wait for it."""
-        scheduler = self.func.inst.scheduler
+        scheduler = self._scheduler
         return scheduler.turned is not None and scheduler.computing > _LONG
 
     def fail(self, error: BaseException) -> None:
@@ -85,7 +88,9 @@ class Pool:
     def find(self) -> Worker | None:
         """An instance for one request: one that has room, or a new one; None if there are too
         many. Raises what instantiation raises."""
-        worker = self._ready()
+        worker = self._idle[-1] if self._idle else None
+        if worker is not None and (worker.broken or worker.computes):
+            worker = self._ready()
         if worker is None:
             if len(self._all) >= self._most:
                 return None

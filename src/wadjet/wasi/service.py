@@ -263,8 +263,8 @@ class _Exchange(ABC):
         service.under_way.add(self)
         worker.users[self] = self._broke
         worker.func.inst.scheduler.calls[self] = worker.fail
-        self._call = begin(worker.func, self._arguments(request), self._ended)
-        if not self.begun:
+        self._call = call = begin(worker.func, self._arguments(request), self._ended)
+        if not call.begun:
             self._wait_to_begin()
 
     @property

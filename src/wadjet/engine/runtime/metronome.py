@@ -28,6 +28,8 @@ _PERIOD: Final = 0.01
 _IDLE: Final = 0.05
 #: Seconds after which a guest lets others have their turn, where its store says so.
 _TURN: Final = 0.005
+#: So often a thread is looked at in haste after guests in it had to share it.
+_HASTE: Final = 20
 #: So many stores of one thread, one called from the other, have their deadlines kept.
 _ROOM: Final = 64
 
@@ -37,11 +39,13 @@ class _Watched:
     """A thread, and when each of its present runs was first seen (by serial number), by the clock
     of its store."""
 
-    __slots__ = ("since", "thread")
+    __slots__ = ("beats", "since", "thread")
 
     def __init__(self, thread: Thread) -> None:
         self.thread: Final = thread
         self.since: dict[int, float] = {}
+        #: how often it will be looked at in haste
+        self.beats = 0
 
 
 @final
@@ -150,9 +154,12 @@ class Metronome:
                 self._stop(address, serial, TrapCode.TIMEOUT)
                 continue
             if store.takes_turns:
-                left = min(left, _TURN)
                 if serial in before:
                     VM_STORE.write(store_address, "turn", 1)
+                    watched.beats = _HASTE
+                if watched.beats:
+                    watched.beats -= 1
+                    left = min(left, _TURN)
             rest = min(rest, left)
         self._tap(address)
         return rest
