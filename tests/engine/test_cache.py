@@ -173,7 +173,7 @@ def test_files_of_other_users_are_not_used(tmp_path: Path) -> None:
 def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "a" / "b"
     monkeypatch.setenv("WADJET_CACHE", str(place))
-    assert cache.folder() == place
+    assert cache.folder() == str(place)
     assert place.stat().st_mode & 0o777 == 0o700
     place.chmod(0o777)
     assert cache.folder() is None
@@ -185,7 +185,7 @@ def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("WADJET_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     if sys.platform == "linux":
-        assert cache.folder() == tmp_path / "xdg" / "wadjet"
+        assert cache.folder() == str(tmp_path / "xdg" / "wadjet")
 
 
 def test_what_was_not_used_for_longest_goes(

@@ -4,7 +4,6 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from wadjet.api.descriptions import ExportType, ImportType, ItemType, Kind
@@ -108,7 +107,8 @@ class Module:
             from wadjet.engine.runtime.pages import mapped
 
             return cls.deserialize(mapped(path))
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
         if data.startswith(_MAGIC) or not data:
             return cls(data, features=features, lazy=lazy)
         try:

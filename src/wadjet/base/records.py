@@ -23,7 +23,7 @@ else:
     def dataclass(*, frozen=False, slots=False):
         """A decorator that gives a class a constructor of its annotated fields, equality, a
         representation, and a hash if it is `frozen`."""
-        return lambda cls: _complete(_slotted(cls) if slots else cls, frozen)
+        return lambda cls: _complete(cls, frozen, slots)
 
     def field(*, default=_MISSING, default_factory=None, compare=True, repr=True):
         """More about a field than its default."""
@@ -55,41 +55,40 @@ def _fields(cls: type) -> dict[str, _Field]:
     return found
 
 
-def _slotted(cls: type) -> type:
-    """The same class with slots, which can only be said when a class is made. (One that mypyc
-    compiled has no need of them.)"""
-    if "__mypyc_attrs__" in cls.__dict__:
-        return cls
+def _complete(cls: Any, frozen: bool, slots: bool) -> Any:
+    """The class with all that it gets: with slots another one, since they can only be said when a
+    class is made. (One that mypyc compiled has no need of them.)"""
     fields = _fields(cls)
-    dropped = {*fields, "__dict__", "__weakref__"}
-    body = {name: value for name, value in cls.__dict__.items() if name not in dropped}
-    body |= {"__slots__": tuple(fields), "_record_fields": fields}
-    slotted = type(cls)(cls.__name__, cls.__bases__, body)
-    slotted.__qualname__ = cls.__qualname__
-    return slotted
 
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes one
+        """Compiles the real one and lets it take its place."""
+        compiled = made.__init__ = _compile(made, fields, frozen)
+        compiled(self, *args, **options)
 
-def _complete(cls: Any, frozen: bool) -> Any:
-    fields: dict[str, _Field] = cls.__dict__.get("_record_fields") or _fields(cls)
-    cls._record_fields = fields
-    for name, spec in fields.items():
-        if isinstance(cls.__dict__.get(name), _Field) and spec.default is not _MISSING:
-            setattr(cls, name, spec.default)
-    setattr(cls, "__match_args__", tuple(fields))  # noqa: B010 - mypy minds an assignment
-    methods = _methods(fields)
-    cls.__init__ = _constructor(cls, fields, frozen)
+    added = {"__init__": __init__, "__match_args__": tuple(fields)}
     if frozen:
-        cls.__setattr__, cls.__delattr__ = _refuse, _refuse
-    else:
-        methods["__hash__"] = None
-    for name, method in methods.items():
+        added |= {"__setattr__": _refuse, "__delattr__": _refuse}
+    for name, method in _methods(fields, frozen).items():
         # a class without a `__hash__` of its own has None there, if it has an `__eq__`
         if cls.__dict__.get(name) is None:
-            setattr(cls, name, method)
-    return cls
+            added[name] = method
+    if slots and "__mypyc_attrs__" not in cls.__dict__:
+        # all at once: each attribute that is set later makes Python look through the whole class
+        dropped = {*fields, "__dict__", "__weakref__"}
+        body = {name: value for name, value in cls.__dict__.items() if name not in dropped}
+        made = type(cls)(cls.__name__, cls.__bases__, body | added | {"__slots__": tuple(fields)})
+        made.__qualname__ = cls.__qualname__
+        return made
+    for name, spec in fields.items():
+        if isinstance(cls.__dict__.get(name), _Field) and spec.default is not _MISSING:
+            added[name] = spec.default
+    for name, value in added.items():
+        setattr(cls, name, value)
+    made = cls
+    return made
 
 
-def _methods(fields: dict[str, _Field]) -> dict[str, Any]:
+def _methods(fields: dict[str, _Field], frozen: bool) -> dict[str, Any]:
     """What a class gets unless it has it."""
     compared = [name for name, spec in fields.items() if spec.compare]
     shown = [name for name, spec in fields.items() if spec.repr]
@@ -108,21 +107,12 @@ def _methods(fields: dict[str, _Field]) -> dict[str, Any]:
     def __reduce__(self: Any) -> Any:  # noqa: N807 - it becomes one
         return type(self), tuple([getattr(self, name) for name in fields])
 
-    return {"__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__, "__reduce__": __reduce__}
+    found = {"__eq__": __eq__, "__repr__": __repr__, "__reduce__": __reduce__}
+    return found | {"__hash__": __hash__ if frozen else None}
 
 
 def _refuse(self: Any, name: str, *_: object) -> None:
     raise AttributeError(f"cannot assign to field {name!r}")
-
-
-def _constructor(cls: Any, fields: dict[str, _Field], frozen: bool) -> Any:
-    """A constructor that compiles the real one and lets it take its place."""
-
-    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes one
-        compiled = cls.__init__ = _compile(cls, fields, frozen)
-        compiled(self, *args, **options)
-
-    return __init__
 
 
 def _compile(cls: Any, fields: dict[str, _Field], frozen: bool) -> Any:

@@ -5,7 +5,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NoReturn, final
 
 from wadjet.base.errors import EngineBug, Error, Invalid, Malformed
@@ -114,7 +113,10 @@ def explain(name: str, error: Error) -> str:
 def read_input(name: str) -> bytes:
     """The bytes of a file; `-` is the standard input."""
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            return sys.stdin.buffer.read()
+        with open(name, "rb") as file:
+            return file.read()
     except OSError as error:
         raise Failure(f"{name}: {error.strerror or error}") from None
 
@@ -158,7 +160,8 @@ def write_output(data: bytes, target: str | None) -> None:
         sys.stdout.buffer.write(data)
         return
     try:
-        Path(target).write_bytes(data)
+        with open(target, "wb") as file:
+            file.write(data)
     except OSError as error:
         raise Failure(f"{target}: {error.strerror or error}") from None
 
@@ -169,7 +172,7 @@ def write_text(pieces: Iterable[str], target: str | None) -> None:
         _write_pieces(pieces, sys.stdout.buffer)
         return
     try:
-        with Path(target).open("wb") as file:
+        with open(target, "wb") as file:
             _write_pieces(pieces, file)
     except OSError as error:
         raise Failure(f"{target}: {error.strerror or error}") from None

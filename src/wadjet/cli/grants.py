@@ -4,13 +4,12 @@ import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from wadjet.cli.common import BAD_USAGE, Failure
 from wadjet.wasi import Wasi
 
-_SIZE: Final = re.compile(r"(\d+) *(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
+_SIZE: Final = r"(\d+) *(?:([KMGT])(?:i?B)?|B)?"
 _UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -85,7 +84,7 @@ def _environment(words: Sequence[str]) -> Mapping[str, str]:
 
 def _directory(word: str) -> tuple[str, str]:
     host, _, guest = word.partition("::")
-    if not Path(host).is_dir():
+    if not os.path.isdir(host):
         raise ArgumentTypeError(f"{host} is no directory")
     return guest or host, host
 
@@ -120,7 +119,7 @@ def seconds(word: str) -> float:
 
 def size(word: str) -> int:
     """A number of bytes."""
-    match = _SIZE.fullmatch(word)
+    match = re.fullmatch(_SIZE, word, re.IGNORECASE)
     if match is None:
         raise ArgumentTypeError(f"{word!r} is no size; 1000000, 64MiB and 2G are")
     return int(match[1]) << _UNITS.get((match[2] or "").upper(), 0)

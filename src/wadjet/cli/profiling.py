@@ -1,9 +1,9 @@
 """`--profile`: a flame graph of the program that runs."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 #: Seconds between two looks.
@@ -28,10 +28,10 @@ def profiled(args: Namespace) -> Iterator[None]:
     from wadjet.api.profile import Profile
     from wadjet.tools.flamegraph import html, svg
 
-    target = Path(args.profile)
-    draw = html if target.suffix in (".html", ".htm") else svg
+    draw = html if args.profile.endswith((".html", ".htm")) else svg
     with Profile(period=_PERIOD) as profile:
         try:
             yield
         finally:
-            target.write_text(draw(profile.stacks, Path(args.file).name, _PERIOD), "utf-8")
+            with open(args.profile, "w", encoding="utf-8") as file:
+                file.write(draw(profile.stacks, os.path.basename(args.file), _PERIOD))

@@ -1,10 +1,10 @@
 """`wadjet run`: a program with what it is granted, and nothing else."""
 
+import os
 import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import wadjet
@@ -49,7 +49,7 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> int:
     program = _load(args)
-    grants = granted(args, [Path(args.file).name, *([] if args.invoke else args.args)])
+    grants = granted(args, [os.path.basename(args.file), *([] if args.invoke else args.args)])
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
     try:
         with profiled(args):

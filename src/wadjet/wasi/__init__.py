@@ -8,11 +8,15 @@ wadjet.run("app.wasm", wasi=wasi)
 tree["out.txt"]
 """
 
+from typing import TYPE_CHECKING
+
 from wadjet.wasi.host.clocks import Clocks, FixedClocks
 from wadjet.wasi.host.random import Random, SeededRandom, SystemRandom
 from wadjet.wasi.host.stdio import INHERIT, Capture
-from wadjet.wasi.host.tree import Link, Tree
 from wadjet.wasi.world import Wasi
+
+if TYPE_CHECKING:
+    from wadjet.wasi.host.tree import Link, Tree
 
 __all__ = [
     "INHERIT",
@@ -26,3 +30,12 @@ __all__ = [
     "Tree",
     "Wasi",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Trees are loaded when somebody wants one."""
+    if name not in ("Link", "Tree"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from wadjet.wasi.host import tree
+
+    return getattr(tree, name)

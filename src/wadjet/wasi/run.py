@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from wadjet.base.records import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from wadjet.api.instance import Exports, Instance
@@ -34,7 +33,7 @@ Executable: TypeAlias = (
 #: How a component begins: the version and layer tell it from a module.
 COMPONENT_HEADER: Final = b"\0asm\x0d\0\x01\0"
 #: … and in text, after blanks and comments.
-_COMPONENT_TEXT: Final = re.compile(rb"(?:\s|;;[^\n]*\n|\(;.*?;\))*\(\s*component\b", re.DOTALL)
+_COMPONENT_TEXT: Final = rb"(?:\s|;;[^\n]*\n|\(;.*?;\))*\(\s*component\b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +246,15 @@ def load(
 
 def is_component_file(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a component, in binary or in text."""
-    with Path(path).open("rb") as file:
+    with open(path, "rb") as file:
         head = file.read(4096)
-    return head[:8] == COMPONENT_HEADER or _COMPONENT_TEXT.match(head) is not None
+    if head[:4] == COMPONENT_HEADER[:4]:
+        return head[:8] == COMPONENT_HEADER
+    return re.match(_COMPONENT_TEXT, head, re.DOTALL) is not None
 
 
 def _name(program: Executable) -> str:
     """What a program is called if nobody says."""
     if isinstance(program, str | os.PathLike):
-        return Path(program).name
+        return os.path.basename(program)
     return (isinstance(program, Module) and program.name) or "program"

@@ -23,7 +23,6 @@ from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from itertools import starmap
-from pathlib import Path
 from typing import Final, final
 
 from wadjet.base.digests import digest
@@ -33,6 +32,7 @@ from wadjet.engine.tiers.stock import stock
 
 #: Bytes in the folder; beyond that, what was not used for longest goes.
 LIMIT: Final = 1 << 30
+_HERE: Final = os.path.dirname(os.path.realpath(__file__))
 _MAGIC: Final = b"wadjet machine code\n"
 #: kind, length, checksum
 _RECORD: Final = struct.Struct("<4sQ16s")
@@ -53,23 +53,24 @@ def identity() -> bytes:
     engine changes it.
     """
     words = [sys.version, telling()]
-    engine = Path(__file__).resolve().parents[2]
+    folders = _rooms(os.path.dirname(os.path.dirname(_HERE)))
     found = find_spec("llvmlite")
-    compiler = Path(found.origin).parent / "binding" if found and found.origin else None
-    for folder in (*_rooms(engine), compiler):
-        for name, size, date in [] if folder is None else _files(folder):
+    if found is not None and found.origin is not None:
+        folders.append(os.path.join(os.path.dirname(found.origin), "binding"))
+    for folder in folders:
+        for name, size, date in _files(folder):
             words.append(f"{name} {size} {date}")
     return digest("\n".join(words).encode())
 
 
-def _rooms(engine: Path) -> list[Path]:
+def _rooms(package: str) -> list[str]:
     """The folders whose files decide what code looks like."""
     rooms = ["base", "core", "core/binary", "core/validate", "core/text"]
     inside = ["baseline", "contract", "emit", "gc", "llvm", "runtime", "tiers"]
-    return [engine / room for room in rooms] + [engine / "engine" / room for room in inside]
+    return [f"{package}/{room}" for room in rooms] + [f"{package}/engine/{room}" for room in inside]
 
 
-def _files(folder: Path) -> list[tuple[str, int, int]]:
+def _files(folder: str) -> list[tuple[str, int, int]]:
     try:
         with os.scandir(folder) as entries:
             # not folders: they have new dates whenever Python keeps bytecode in them
@@ -86,10 +87,11 @@ def _files(folder: Path) -> list[tuple[str, int, int]]:
 class RecordFile:
     """One file of records. `key` (32 bytes) is everything that its contents depend on."""
 
-    def __init__(self, folder: Path, key: bytes) -> None:
+    def __init__(self, folder: str | os.PathLike[str], key: bytes) -> None:
         #: of the file, in the folder
         self.name: Final = key.hex()
-        self._path: Final = folder / self.name
+        self._folder: Final = folder
+        self._path: Final = os.path.join(folder, self.name)
         self._head: Final = _MAGIC + key
         #: how much of the file is known, and good
         self._size = 0
@@ -114,8 +116,8 @@ class RecordFile:
         import fcntl
 
         try:
-            if not self._path.exists():
-                _trim(self._path.parent)
+            if not os.path.exists(self._path):
+                _trim(self._folder)
             file = self._open(os.O_RDWR | os.O_CREAT)
         except OSError:
             return False
@@ -130,7 +132,7 @@ class RecordFile:
     def remove(self) -> None:
         """Have done with the file, and whatever is in it."""
         with suppress(OSError):
-            self._path.unlink()
+            os.unlink(self._path)
 
     def _open(self, flags: int) -> int:
         file = os.open(self._path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -195,28 +197,33 @@ def _is_private(found: os.stat_result) -> bool:
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """Where files are kept; None if nothing shall be, or cannot be kept safely."""
     named = os.environ.get("WADJET_CACHE", "")
     if named == "off" or find_spec("fcntl") is None:  # no locks
         return None
     try:
-        path = Path(named) if named else _default()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except (OSError, RuntimeError):  # no home
+        path = named or _default()
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        found = os.lstat(path)
+    except OSError:
         return None
     return path if stat.S_ISDIR(found.st_mode) and _is_private(found) else None
 
 
-def _default() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "wadjet"
+def _default() -> str:
+    """OSError where the user has no home."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "wadjet"
+    if sys.platform != "darwin" and base.startswith("/"):
+        return os.path.join(base, "wadjet")
+    home = os.path.expanduser("~")
+    if home == "~":
+        raise FileNotFoundError("no home")
+    inside = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    return os.path.join(home, inside, "wadjet")
 
 
-def _trim(path: Path) -> None:
+def _trim(path: str | os.PathLike[str]) -> None:
     """Remove what was not used for longest, where there is too much."""
     try:
         with os.scandir(path) as entries:

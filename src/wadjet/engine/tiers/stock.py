@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final, final
 
 from wadjet.base.digests import digest
@@ -28,19 +27,19 @@ _HEAD: Final = struct.Struct("<16s32sII")
 _SAMPLES: Final = 16
 _WINDOW: Final = 1 << 15
 #: Where it lies in an installation.
-PLACE: Final = Path(__file__).with_name("stock.bin")
-_PACKAGE: Final = Path(__file__).resolve().parents[2]
+PLACE: Final = os.path.join(os.path.dirname(__file__), "stock.bin")
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 #: What says how the runtime's objects look, and what they take for granted.
 _SOURCES: Final = (
     "engine/contract", "engine/emit", "engine/llvm", "engine/gc/collector.py", "core/types.py",
 )  # fmt: skip
 
 
-def fingerprint(package: Path = _PACKAGE) -> bytes:
+def fingerprint(package: str | os.PathLike[str] = _PACKAGE) -> bytes:
     """What a stock must fit, in 32 bytes."""
     pieces = [f"{sys.platform} {architecture()}\n".encode()]
     llvm = find_spec("llvmlite")
-    names = _sources(str(package))
+    names = _sources(os.fspath(package))
     if llvm is not None and llvm.origin is not None:
         names.append(os.path.join(os.path.dirname(llvm.origin), "_version.py"))
     for name in names:
@@ -49,7 +48,7 @@ def fingerprint(package: Path = _PACKAGE) -> bytes:
     return digest(b"".join(pieces))
 
 
-def _content(name: str) -> bytes:
+def _content(name: str | os.PathLike[str]) -> bytes:
     """What is in a file, with fewer calls of the system than Python's own files make."""
     file = os.open(name, os.O_RDONLY)
     try:
@@ -91,10 +90,10 @@ def packed(objects: Mapping[str, bytes]) -> bytes:
 class Stock:
     """What is in a file, if it fits."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: str | os.PathLike[str]) -> None:
         self._index = self._common = self._content = b""
         try:
-            data = place.read_bytes()
+            data = _content(place)
             if len(data) < _HEAD.size:
                 return
             magic, digest, index, common = _HEAD.unpack_from(data)

@@ -2,22 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wadjet.wasi.host.clocks import Clocks, FixedClocks
 from wadjet.wasi.host.directory import Directory
 from wadjet.wasi.host.handles import Handle
 from wadjet.wasi.host.random import Random, SeededRandom, SystemRandom
-from wadjet.wasi.host.real import open_directory
 from wadjet.wasi.host.stdio import INHERIT, Sink, Source, open_sink, open_source
-from wadjet.wasi.host.tree import Content, Tree
 
 if TYPE_CHECKING:
     import socket
     import ssl
 
+    from pathlib import Path
+
     from wadjet.wasi.host.network import Network
+    from wadjet.wasi.host.tree import Content, Tree
 
 #: What can be preopened: a directory of the machine, or a tree in memory, perhaps still to make.
 Preopen: TypeAlias = "str | os.PathLike[str] | Tree | Content"
@@ -87,7 +87,12 @@ class Capabilities:
             self.network_rules = Network.of(self.network_rules)
         return self.network_rules
 
-    def _preopen(self, where: Preopen) -> Path | Tree:
+    def _preopen(self, where: Preopen) -> "Path | Tree":
+        # What is said of directories is loaded with the first of them.
+        from pathlib import Path
+
+        from wadjet.wasi.host.tree import Tree
+
         if isinstance(where, Tree):
             return where
         if isinstance(where, Mapping):
@@ -100,6 +105,11 @@ class Capabilities:
 
     def open_dirs(self) -> list[tuple[str, Directory]]:
         """New handles for the directories, with their names in the guest. Raises OSError."""
+        if not self.dirs:
+            return []
+        from wadjet.wasi.host.real import open_directory
+        from wadjet.wasi.host.tree import Tree
+
         return [
             (name, where.root() if isinstance(where, Tree) else open_directory(where))
             for name, where in self.dirs.items()

@@ -7,14 +7,12 @@ changes nothing: no path is ever looked up twice. Where the system has no such c
 """
 
 import os
-from pathlib import Path
 from typing import final
 
 from wadjet.wasi.host.directory import Directory, DirectoryEntry
 from wadjet.wasi.host.errors import Code, HostError
 from wadjet.wasi.host.files import OsFile, both_times, stat_of, system_flags, type_of
 from wadjet.wasi.host.handles import FileType, Handle, OpenOptions, Stat
-from wadjet.wasi.host.plain import PlainDirectory
 
 _DIRECTORY = (
     os.O_RDONLY
@@ -35,6 +33,10 @@ _RELATIVE = os.supports_dir_fd >= {
 def open_directory(path: str | os.PathLike[str]) -> Directory:
     """The directory of the machine at `path`, as a capability. Raises OSError."""
     if not _RELATIVE:
+        from pathlib import Path
+
+        from wadjet.wasi.host.plain import PlainDirectory
+
         return PlainDirectory.at(Path(path))
     return OsDirectory(os.open(path, _DIRECTORY & ~_NOFOLLOW))
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 
 from wadjet.wasi.host.errors import Code, HostError
@@ -90,10 +89,14 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 #: Where input may come from: the process's own, bytes, a file by its path, a descriptor number, a
 #: file object, or a function that is given a size and returns at most so many bytes, none at the
 #: end. None is an empty input.
-Source: TypeAlias = Inherit | Bytes | Path | int | Readable | Callable[[int], bytes] | None
+Source: TypeAlias = (
+    "Inherit | Bytes | os.PathLike[str] | int | Readable | Callable[[int], bytes] | None"
+)
 #: Where output may go: the process's own, a `Capture`, a file by its path (replaced), a descriptor
 #: number, a file object, or a function that is given the bytes. None discards it.
-Sink: TypeAlias = Inherit | Capture | Path | int | Writable | Callable[[bytes], object] | None
+Sink: TypeAlias = (
+    "Inherit | Capture | os.PathLike[str] | int | Writable | Callable[[bytes], object] | None"
+)
 
 
 def open_source(source: Source) -> Handle:
@@ -104,7 +107,7 @@ def open_source(source: Source) -> Handle:
         return _inherited(0)
     if isinstance(source, bytes | bytearray | memoryview):
         return _reader(io.BytesIO(source))
-    if isinstance(source, Path):
+    if isinstance(source, os.PathLike):
         return OsFile(os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
     if isinstance(source, int):
         return _Borrowed(source)
@@ -123,7 +126,7 @@ def open_sink(sink: Sink, number: int) -> Handle:
         return _inherited(number)
     if isinstance(sink, Capture):
         return sink
-    if isinstance(sink, Path):
+    if isinstance(sink, os.PathLike):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         return OsFile(os.open(sink, flags, 0o666))
     if isinstance(sink, int):
