@@ -2,8 +2,8 @@
 
 The decorator of the standard library compiles five functions for each class and loads `inspect` for
 that. Dozens of such classes would be a quarter of what a small program waits for until it runs.
-Here a class costs next to nothing: its constructor is compiled when the first object is made, and
-all else is shared. Type checkers and mypyc see the standard library's.
+Here a class costs next to nothing: its constructor is compiled when it has made a few objects
+without, and all else is shared. Type checkers and mypyc see the standard library's.
 """
 
 from operator import attrgetter
@@ -13,6 +13,8 @@ __all__ = ["dataclass", "field", "replace"]
 
 _T = TypeVar("_T")
 _MISSING: Final = object()
+#: So many objects take less time than the compiler.
+_FEW: Final = 8
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -58,12 +60,16 @@ def _fields(cls: type) -> dict[str, _Field]:
 def _complete(cls: Any, frozen: bool, slots: bool) -> Any:
     """The class with all that it gets: with slots another one, since they can only be said when a
     class is made. (One that mypyc compiled has no need of them.)"""
-    fields = _fields(cls)
+    fields, few = _fields(cls), _FEW
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes one
-        """Compiles the real one and lets it take its place."""
-        compiled = made.__init__ = _compile(made, fields, frozen)
-        compiled(self, *args, **options)
+        """For the first few objects. Then the real one is compiled, and takes its place; also for
+        arguments that do not fit, which it knows how to refuse."""
+        nonlocal few
+        few -= 1
+        if few < 0 or not _fill(self, fields, args, options):
+            compiled = made.__init__ = _compile(made, fields, frozen)
+            compiled(self, *args, **options)
 
     added = {"__init__": __init__, "__match_args__": tuple(fields)}
     if frozen:
@@ -113,6 +119,29 @@ def _methods(fields: dict[str, _Field], frozen: bool) -> dict[str, Any]:
 
 def _refuse(self: Any, name: str, *_: object) -> None:
     raise AttributeError(f"cannot assign to field {name!r}")
+
+
+def _fill(
+    self: Any, fields: dict[str, _Field], args: tuple[Any, ...], options: dict[str, Any]
+) -> bool:
+    """Give a new object its fields, if these arguments are right."""
+    values = dict(zip(fields, args))
+    if len(args) > len(fields) or not options.keys() <= fields.keys() - values.keys():
+        return False
+    values |= options
+    for name, spec in fields.items():
+        if name not in values:
+            if spec.factory is not None:
+                values[name] = spec.factory()
+            elif spec.default is not _MISSING:
+                values[name] = spec.default
+            else:
+                return False
+    for name, value in values.items():
+        object.__setattr__(self, name, value)
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
+    return True
 
 
 def _compile(cls: Any, fields: dict[str, _Field], frozen: bool) -> Any:

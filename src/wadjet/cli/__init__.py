@@ -4,9 +4,12 @@ Exit status: 0 done · 1 bad file · 2 bad usage · 70 our own fault · 124 out 
 130 interrupted · 134 trap · otherwise the guest's own.
 """
 
+import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -39,12 +42,18 @@ def process() -> NoReturn:
     """The process `wadjet …`: run the command of its arguments, and end.
 
     What is loaded on the way stays until the end: the collector of cycles need not look for
-    garbage in it, neither while it is loaded nor when the interpreter takes everything apart.
+    garbage in it while it is loaded, nor the interpreter take everything apart at the end. So this
+    does what else `sys.exit` would do, and leaves the rest to the system.
     """
     gc.disable()
     status = main()
-    gc.freeze()
-    sys.exit(status)
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody is there to be told
+            stream.flush()
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,8 +117,6 @@ def _unknown(name: str) -> str:
 
 def _abandon_stdout() -> None:
     """Nobody reads any more: let the interpreter flush what is left into nothing."""
-    import os
-
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
