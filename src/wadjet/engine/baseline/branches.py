@@ -66,13 +66,13 @@ def return_values(c: FunctionCompiler) -> None:
     types = c.type.results
     values = c.stack[len(c.stack) - len(types) :]
     if c.frame.out:
-        c.out.append(c.frame.out_pointer(RCX))
+        c.code += c.frame.out_pointer(RCX)
         for k, (where, t) in enumerate(zip(values, types)):
             if t is V128:
-                c.out.append(copy_vector(XMM0, where) + at(b"\x0f\x11", XMM0, RCX, CELL * k))
+                c.code += copy_vector(XMM0, where) + at(b"\x0f\x11", XMM0, RCX, CELL * k)
             else:
                 text = move(XMM0, where, t) if is_float(t) else to_register(RAX, where, 1)
-                c.out.append(text + _keep(k, t))
+                c.code += text + _keep(k, t)
         return
     integers, floats = [RAX, RDX], [XMM0, XMM1]
     moves = [
@@ -80,7 +80,7 @@ def return_values(c: FunctionCompiler) -> None:
     ]
     # floats first: their constants go through rax
     for target, where, t in sorted(moves, key=itemgetter(0), reverse=True):
-        c.out.append(move(target, where, t))
+        c.code += move(target, where, t)
 
 
 def _keep(k: int, t: ValType) -> bytes:

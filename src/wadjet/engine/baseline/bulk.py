@@ -35,13 +35,13 @@ def _grow(c: FunctionCompiler, imm: object, i: int) -> None:
     c.spill(len(c.stack))
     leave_registers(c)
     buffer = c.frame.cells(1)
-    c.out.append(to_register(RAX, delta, 0) + to_frame(buffer + WORD, RAX))
-    c.out.append(to_frame(buffer, CONST64) + rm(b"\x8d", RDX, buffer, 1))
-    c.out.append(load_constant(RSI, MEMORY_GROW.id) + rm(b"\x8b", RDI, CONTEXT, 1))
+    c.code += to_register(RAX, delta, 0) + to_frame(buffer + WORD, RAX)
+    c.code += to_frame(buffer, CONST64) + rm(b"\x8d", RDX, buffer, 1)
+    c.code += load_constant(RSI, MEMORY_GROW.id) + rm(b"\x8b", RDI, CONTEXT, 1)
     c.call("wj_libcall")
     fetch_registers(c)
     d, c.next = c.destination(i + 1, False)
-    c.out.append(to_register(d, RAX, 0) if d >= 0 else to_frame(d, RAX))
+    c.code += to_register(d, RAX, 0) if d >= 0 else to_frame(d, RAX)
 
 
 def _spans(c: FunctionCompiler, symbol: str, starts: tuple[int, ...]) -> None:
@@ -51,13 +51,14 @@ def _spans(c: FunctionCompiler, symbol: str, starts: tuple[int, ...]) -> None:
     c.spill(len(c.stack))
     leave_registers(c)
     targets = (RDX, RSI, RDI)
-    c.out += parallel([(t, s, I32) for t, s in zip(targets, sources, strict=True)])
+    c.code += b"".join(parallel([(t, s, I32) for t, s in zip(targets, sources, strict=True)]))
     text = rm(b"\x8b", RAX, CONTEXT, 1) + at(b"\x8b", R10, RAX, VM_CONTEXT["memory"], 1)
-    c.out.append(text + at(b"\x8b", R10, R10, VM_MEMORY["length"], 1))
+    c.code += text + at(b"\x8b", R10, R10, VM_MEMORY["length"], 1)
     for start in starts:
-        c.out.append(_ENDS[start] + _COMPARE)
+        c.code += _ENDS[start] + _COMPARE
         c.trap_if(A, TrapCode.OUT_OF_BOUNDS_MEMORY)
-    c.out += [at(b"\x03", start, RAX, VM_CONTEXT["memory_base"], 1) for start in starts]
+    for start in starts:
+        c.code += at(b"\x03", start, RAX, VM_CONTEXT["memory_base"], 1)
     c.call(symbol)
     fetch_registers(c)
 

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 def leave_registers(c: FunctionCompiler) -> None:
     """Save what a call would destroy: locals, and operands below the current ones."""
     if c.frame.lost:
-        c.out.append(c.frame.save)
+        c.code += c.frame.save
 
 
 def fetch_registers(c: FunctionCompiler) -> None:
     """Have it again."""
     if c.frame.lost:
-        c.out.append(c.frame.fetch)
+        c.code += c.frame.fetch
 
 
 def _on_stack(place: int, where: int, t: ValType) -> bytes:
@@ -58,7 +58,7 @@ def _arguments(c: FunctionCompiler, type_: FuncType) -> None:
     text = c.home.moves.get(key)
     if text is None:
         text = c.home.moves[key] = _moves(found, sources, type_)
-    c.out.append(text)
+    c.code += text
     for _ in range(count):
         c.pop()
 
@@ -84,11 +84,11 @@ def _results(c: FunctionCompiler, type_: FuncType, cells: int, i: int) -> None:
         d, c.next = c.destination(i + 1, is_float(t))
         source = XMM0 if is_float(t) else RAX
         if d < 0:
-            c.out.append(to_frame(d, source))
+            c.code += to_frame(d, source)
         elif t is I32:
-            c.out.append(rm(b"\x8b", d, RAX))
+            c.code += rm(b"\x8b", d, RAX)
         else:
-            c.out.append(move(d, source, t))
+            c.code += move(d, source, t)
         return
     integers, floats = [RAX, RDX], [XMM0, XMM1]
     for t in types:
@@ -96,7 +96,7 @@ def _results(c: FunctionCompiler, type_: FuncType, cells: int, i: int) -> None:
         place = c.slots[len(c.stack)]
         if t is V128:
             c.needs_vectors()
-        c.out.append((copy_vector if t is V128 else to_frame)(place, source))
+        c.code += (copy_vector if t is V128 else to_frame)(place, source)
         c.stack.append(place)
 
 
@@ -105,14 +105,22 @@ def _from_cells(c: FunctionCompiler, types: tuple[ValType, ...], cells: int) -> 
         place = c.slots[len(c.stack)]
         if t is V128:
             c.needs_vectors()
-        c.out.append((copy_vector if t is V128 else to_frame)(place, cells + CELL * k))
+        c.code += (copy_vector if t is V128 else to_frame)(place, cells + CELL * k)
         c.stack.append(place)
+
+
+#: Compare the exception on its way with null.
+_LOOK: Final = (
+    rm(b"\x8b", R11, CONTEXT, 1)
+    + at(b"\x8b", R11, R11, VM_CONTEXT["store"], 1)
+    + at(b"\x83", 7, R11, VM_STORE["exception"], 1)
+    + b"\0"
+)
 
 
 def look(c: FunctionCompiler) -> None:
     """Leave the function if the call came back with an exception on its way."""
-    text = rm(b"\x8b", R11, CONTEXT, 1) + at(b"\x8b", R11, R11, VM_CONTEXT["store"], 1)
-    c.out.append(text + at(b"\x83", 7, R11, VM_STORE["exception"], 1) + b"\0")
+    c.code += _LOOK
     c.jump_if(NE, c.handler_label())
 
 
@@ -121,7 +129,7 @@ def _cells(c: FunctionCompiler, type_: FuncType) -> int:
     if not in_memory(type_.results):
         return 0
     place = c.frame.cells(len(type_.results))
-    c.out.append(rm(b"\x8d", RSI, place, 1))
+    c.code += rm(b"\x8d", RSI, place, 1)
     return place
 
 
@@ -133,14 +141,15 @@ def _call(c: FunctionCompiler, imm: object, i: int) -> None:
     _arguments(c, type_)
     cells = _cells(c, type_)
     if index >= layout.func_imports:
-        c.out.append(rm(b"\x8b", RDI, CONTEXT, 1))
-        c.call("slots", WORD * (index - layout.func_imports), b"\xff\x15\0\0\0\0")
+        c.call("slots", WORD * (index - layout.func_imports), _ENTER_SLOT)
     else:
         text = rm(b"\x8b", R11, CONTEXT, 1)
-        c.out.append(text + at(b"\x8b", R11, R11, layout("imports", index), 1) + _ENTER)
+        c.code += text + at(b"\x8b", R11, R11, layout("imports", index), 1) + _ENTER
     _results(c, type_, cells, i)
 
 
+#: Call a function of the same instance: the distance of its slot follows.
+_ENTER_SLOT: Final = rm(b"\x8b", RDI, CONTEXT, 1) + b"\xff\x15\0\0\0\0"
 #: Call the VMFunc in r11.
 _ENTER: Final = at(b"\x8b", RDI, R11, VM_FUNC["context"], 1) + at(b"\xff", 2, R11, VM_FUNC["code"])
 
@@ -149,7 +158,7 @@ def _enter(c: FunctionCompiler, type_: FuncType, i: int) -> None:
     """Call the VMFunc in r11, with operands that are in no register for operands."""
     _arguments(c, type_)
     cells = _cells(c, type_)
-    c.out.append(_ENTER)
+    c.code += _ENTER
     _results(c, type_, cells, i)
 
 
@@ -173,14 +182,14 @@ def _find(c: FunctionCompiler, imm: object, i: int) -> None:
     c.to_gpr(RAX, index, wide)
     c.spill(len(c.stack))
     text = rm(b"\x8b", R10, CONTEXT, 1) + at(b"\x8b", R11, R10, layout("tables", table), 1)
-    c.out.append(text + at(b"\x3b", RAX, R11, VM_TABLE["length"], 1))
+    c.code += text + at(b"\x3b", RAX, R11, VM_TABLE["length"], 1)
     c.trap_if(AE, TrapCode.UNDEFINED_ELEMENT)
     # mov r11, [r11 + base]; mov r11, [r11 + 8*rax]; test r11, r11
     text = at(b"\x8b", R11, R11, VM_TABLE["base"], 1) + b"\x4d\x8b\x1c\xc3\x4d\x85\xdb"
-    c.out.append(text)
+    c.code += text
     c.trap_if(E, TrapCode.UNINITIALIZED_ELEMENT)
     text = at(b"\x8b", RAX, R10, layout("types", x), 1) + at(b"\x3b", RAX, R11, VM_FUNC["type"], 1)
-    c.out.append(text)
+    c.code += text
     c.trap_if(NE, TrapCode.INDIRECT_CALL_TYPE)
 
 
@@ -202,7 +211,7 @@ def _to_r11(c: FunctionCompiler) -> None:
     """The function that the operand on top refers to, to r11; other operands leave registers."""
     c.to_gpr(RAX, c.pop(), 1)
     c.spill(len(c.stack))
-    c.out.append(rm(b"\x8b", R11, RAX, 1) + rm(b"\x85", R11, R11, 1))
+    c.code += rm(b"\x8b", R11, RAX, 1) + rm(b"\x85", R11, R11, 1)
     c.trap_if(E, TrapCode.NULL_FUNCTION)
 
 
@@ -218,16 +227,16 @@ def _tail_arguments(c: FunctionCompiler, type_: FuncType) -> None:
     if size or c.home.arguments(c.type)[1]:
         raise Beyond
     sources = c.stack[len(c.stack) - len(found) :]
-    c.out += parallel(list(zip(found, sources, type_.params, strict=True)))
+    c.code += b"".join(parallel(list(zip(found, sources, type_.params, strict=True))))
     if in_memory(type_.results):
-        c.out.append(c.frame.out_pointer(RSI))
+        c.code += c.frame.out_pointer(RSI)
 
 
 def _go(c: FunctionCompiler) -> None:
     """Leave the function for the VMFunc in r11."""
     text = at(b"\x8b", RDI, R11, VM_FUNC["context"], 1) + at(b"\x8b", R11, R11, VM_FUNC["tail"], 1)
     # leave; jmp r11
-    c.out.append(text + c.frame.restore() + b"\xc9\x41\xff\xe3")
+    c.code += text + c.frame.restore() + b"\xc9\x41\xff\xe3"
     stop(c)
 
 
@@ -237,10 +246,10 @@ def _return_call(c: FunctionCompiler, imm: object, i: int) -> None:
     _tail_arguments(c, c.home.func_type(index))
     if index < layout.func_imports:
         text = rm(b"\x8b", R11, CONTEXT, 1)
-        c.out.append(text + at(b"\x8b", R11, R11, layout("imports", index), 1))
+        c.code += text + at(b"\x8b", R11, R11, layout("imports", index), 1)
         _go(c)
         return
-    c.out.append(rm(b"\x8b", RDI, CONTEXT, 1) + c.frame.restore() + b"\xc9")
+    c.code += rm(b"\x8b", RDI, CONTEXT, 1) + c.frame.restore() + b"\xc9"
     c.call("tails", WORD * (index - layout.func_imports), b"\xff\x25\0\0\0\0")
     stop(c)
 

@@ -66,7 +66,7 @@ def _if(c: FunctionCompiler, imm: object, i: int) -> None:
 def if_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> None:
     """Compile the `if` at i, on a condition of flags that code sets."""
     opened = open_block(c, c.body.imms[i])
-    c.out.append(flags)
+    c.code += flags
     if i in c.facts.elses:
         opened.else_label = c.label()
         c.jump_if(CONTRARY[condition], opened.else_label)
@@ -105,7 +105,7 @@ def end(c: FunctionCompiler, imm: object, i: int) -> None:
     if closed.catcher is not None:
         close_handler(c, closed, closed.catcher)
     if closed.is_loop:
-        c.ends[i] = len(c.out)
+        c.ends[i] = len(c.code)
     else:
         c.place(closed.label)
     c.settle(closed.height + len(closed.results))
@@ -121,13 +121,13 @@ def _return(c: FunctionCompiler, imm: object, i: int) -> None:
 
 def _br_on_null(c: FunctionCompiler, imm: object, i: int) -> None:
     where = c.stack.pop()
-    c.out.append(compare(where, CONST64, 1))
+    c.code += compare(where, CONST64, 1)
     branch_if(c, E, cast(int, imm))
     c.stack.append(where)
 
 
 def _br_on_non_null(c: FunctionCompiler, imm: object, i: int) -> None:
-    c.out.append(compare(c.stack[-1], CONST64, 1))
+    c.code += compare(c.stack[-1], CONST64, 1)
     branch_if(c, NE, cast(int, imm))
     c.pop()
 
@@ -141,7 +141,7 @@ def _br_table(c: FunctionCompiler, imm: object, i: int) -> None:
     c.to_gpr(RAX, c.pop(), 0)
     last = len(depths) - 1
     text = load_constant(RCX, last) + rm(b"\x39", RCX, RAX)
-    c.out.append(text + rm(b"\x0f\x43", RAX, RCX) + _DISPATCH)  # cmovae eax, ecx
+    c.code += text + rm(b"\x0f\x43", RAX, RCX) + _DISPATCH  # cmovae eax, ecx
     targets: dict[int, int] = {}
     stubs = []
     for depth in depths:
@@ -152,8 +152,8 @@ def _br_table(c: FunctionCompiler, imm: object, i: int) -> None:
             else:
                 targets[depth] = c.label()
                 stubs.append((targets[depth], goal))
-    c.tables.append((len(c.out), [targets[depth] for depth in depths]))
-    c.out.append(bytes(4 * len(depths)))
+    c.tables.append((len(c.code), [targets[depth] for depth in depths]))
+    c.code += bytes(4 * len(depths))
     for label, goal in stubs:
         c.place(label)
         carry(c, goal)
@@ -186,10 +186,10 @@ def select_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> N
     imm = c.body.imms[i]
     t = c.facts.types[i] if imm is None else cast(tuple[ValType, ...], imm)[0]
     b, a = c.pop(), c.pop()
-    c.out.append(flags)
+    c.code += flags
     if condition in (EQUAL, UNEQUAL):
         # setp cl; setne al; or cl, al: not zero where they are unequal
-        c.out.append(b"\x0f\x9a\xc1\x0f\x95\xc0\x08\xc1")
+        c.code += b"\x0f\x9a\xc1\x0f\x95\xc0\x08\xc1"
         condition = NE if condition == UNEQUAL else E
     if t is V128:
         _choose_vector(c, condition, a, b)
@@ -204,7 +204,7 @@ def select_flags(c: FunctionCompiler, flags: bytes, condition: int, i: int) -> N
     text = to_register(d, a, wide)
     if b >= CONST32:
         text, b = text + to_register(RAX, b, wide), RAX
-    c.out.append(text + rm(bytes((0x0F, 0x40 | CONTRARY[condition])), d, b, wide))
+    c.code += text + rm(bytes((0x0F, 0x40 | CONTRARY[condition])), d, b, wide)
 
 
 def _choose_float(c: FunctionCompiler, condition: int, a: int, b: int, t: ValType) -> None:
@@ -212,7 +212,7 @@ def _choose_float(c: FunctionCompiler, condition: int, a: int, b: int, t: ValTyp
     if d == b:
         a, b, condition = b, a, CONTRARY[condition]
     other = to_xmm(d, b, t is F64)
-    c.out.append(to_xmm(d, a, t is F64) + bytes((0x70 | condition, len(other))) + other)
+    c.code += to_xmm(d, a, t is F64) + bytes((0x70 | condition, len(other))) + other
 
 
 def _choose_vector(c: FunctionCompiler, condition: int, a: int, b: int) -> None:
@@ -220,7 +220,7 @@ def _choose_vector(c: FunctionCompiler, condition: int, a: int, b: int) -> None:
     place = c.slots[len(c.stack)]
     other = copy_vector(XMM0, b)
     text = copy_vector(XMM0, a) + bytes((0x70 | condition, len(other))) + other
-    c.out.append(text + copy_vector(place, XMM0))
+    c.code += text + copy_vector(place, XMM0)
     c.stack.append(place)
 
 
@@ -228,7 +228,7 @@ def _v128_const(c: FunctionCompiler, imm: object, i: int) -> None:
     bits = cast(int, imm)
     place = c.slots[len(c.stack)]
     low, high = CONST64 + (bits & _MASK), CONST64 + (bits >> 64)
-    c.out.append(to_frame(place, low) + to_frame(place + 8, high))
+    c.code += to_frame(place, low) + to_frame(place + 8, high)
     c.stack.append(place)
 
 
@@ -240,10 +240,10 @@ def _cell(c: FunctionCompiler, index: int) -> int:
     """Put the address of a global's cell into rax; what is left to add."""
     layout = c.home.layout
     imported = len(c.home.globals) - len(c.home.valid.module.globals)
-    c.out.append(rm(b"\x8b", RAX, CONTEXT, 1))
+    c.code += rm(b"\x8b", RAX, CONTEXT, 1)
     if index >= imported:
         return layout("cells", index - imported)
-    c.out.append(at(b"\x8b", RAX, RAX, layout("globals", index), 1))
+    c.code += at(b"\x8b", RAX, RAX, layout("globals", index), 1)
     return 0
 
 
@@ -254,7 +254,7 @@ def _global_get(c: FunctionCompiler, imm: object, i: int) -> None:
         c.needs_vectors()
         place = c.slots[len(c.stack)]
         text = at(b"\x0f\x10", XMM0, RAX, _cell(c, index))
-        c.out.append(text + copy_vector(place, XMM0))
+        c.code += text + copy_vector(place, XMM0)
         c.stack.append(place)
         return
     d, c.next = c.destination(i + 1, is_float(t))
@@ -264,7 +264,7 @@ def _global_get(c: FunctionCompiler, imm: object, i: int) -> None:
         text = at(b"\x0f\x10", target, RAX, offset, 0, b"\xf2" if t is F64 else b"\xf3")
     else:
         text = at(b"\x8b", target, RAX, offset, int(t is not I32))
-    c.out.append(text if d >= 0 else text + to_frame(d, target))
+    c.code += text if d >= 0 else text + to_frame(d, target)
 
 
 def _global_set(c: FunctionCompiler, imm: object, i: int) -> None:
@@ -273,13 +273,13 @@ def _global_set(c: FunctionCompiler, imm: object, i: int) -> None:
     where = c.pop()
     offset = _cell(c, index)
     if t is V128:
-        c.out.append(copy_vector(XMM0, where) + at(b"\x0f\x11", XMM0, RAX, offset))
+        c.code += copy_vector(XMM0, where) + at(b"\x0f\x11", XMM0, RAX, offset)
         return
     wide = int(t not in (I32, F32))
     text = b""
     if where < 0 or where >= XMM0:
         text, where = to_register(RCX, where, wide), RCX
-    c.out.append(text + at(b"\x89", where, RAX, offset, wide))
+    c.code += text + at(b"\x89", where, RAX, offset, wide)
 
 
 # --- arithmetic that traps -----------------------------------------------------------------------
@@ -292,18 +292,18 @@ def _division(wide: int, is_signed: bool, remainder: bool) -> Handler:
 
     def compile_(c: FunctionCompiler, imm: object, i: int) -> None:
         b, a = c.pop(), c.pop()
-        c.out.append(to_register(RCX, b, wide))
+        c.code += to_register(RCX, b, wide)
         if b < CONST32 or b == base:
-            c.out.append(rm(b"\x85", RCX, RCX, wide))
+            c.code += rm(b"\x85", RCX, RCX, wide)
             c.trap_if(E, TrapCode.DIVIDE_BY_ZERO)
         if is_signed and (b < CONST32 or b == minus):
             other = c.label()
-            c.out.append(compare(RCX, minus, wide))
+            c.code += compare(RCX, minus, wide)
             c.jump_if(NE, other)
             if remainder:  # by 1, it is 0 as well
-                c.out.append(load_constant(RCX, 1))
+                c.code += load_constant(RCX, 1)
             else:
-                c.out.append(load_constant(RAX, least) + _compare_rax(a, wide))
+                c.code += load_constant(RAX, least) + _compare_rax(a, wide)
                 c.trap_if(E, TrapCode.INTEGER_OVERFLOW)
             c.place(other)
         text = to_register(RAX, a, wide)
@@ -314,7 +314,7 @@ def _division(wide: int, is_signed: bool, remainder: bool) -> Handler:
         text += rm(b"\xf7", 7 if is_signed else 6, RCX, wide)
         d, c.next = c.destination(i + 1, False)
         result = RDX if remainder else RAX
-        c.out.append(text + (to_register(d, result, wide) if d >= 0 else to_frame(d, result)))
+        c.code += text + (to_register(d, result, wide) if d >= 0 else to_frame(d, result))
 
     return compile_
 

@@ -20,27 +20,27 @@ _EXCEPTION: Final = VM_STORE["exception"]
 
 def _store(c: FunctionCompiler) -> None:
     """The store, to r10."""
-    c.out.append(rm(b"\x8b", RAX, CONTEXT, 1) + at(b"\x8b", R10, RAX, VM_CONTEXT["store"], 1))
+    c.code += rm(b"\x8b", RAX, CONTEXT, 1) + at(b"\x8b", R10, RAX, VM_CONTEXT["store"], 1)
 
 
 def _take(c: FunctionCompiler) -> None:
     """The exception on its way, which is caught now, to r11."""
     _store(c)
     text = at(b"\x8b", R11, R10, _EXCEPTION, 1) + at(b"\xc7", 0, R10, _EXCEPTION, 1) + int32(0)
-    c.out.append(text)
+    c.code += text
 
 
 def _send(c: FunctionCompiler, label: int) -> None:
     """The exception in r11 is on its way."""
     _store(c)
-    c.out.append(at(b"\x89", R11, R10, _EXCEPTION, 1))
+    c.code += at(b"\x89", R11, R10, _EXCEPTION, 1)
     c.jump(label)
 
 
 def _is_tag(c: FunctionCompiler, tag: int, other: int) -> None:
     """Go elsewhere unless the exception in r11 has this tag."""
     text = rm(b"\x8b", RAX, CONTEXT, 1) + at(b"\x8b", RAX, RAX, c.home.layout("tags", tag), 1)
-    c.out.append(text + at(b"\x3b", RAX, R11, 0, 1))
+    c.code += text + at(b"\x3b", RAX, R11, 0, 1)
     c.jump_if(NE, other)
 
 
@@ -51,16 +51,16 @@ def _payload(c: FunctionCompiler, tag: int) -> None:
         place = c.slots[len(c.stack)]
         if t is V128:
             c.needs_vectors()
-            c.out.append(at(b"\x0f\x10", XMM0, R11, offset) + copy_vector(place, XMM0))
+            c.code += at(b"\x0f\x10", XMM0, R11, offset) + copy_vector(place, XMM0)
         else:
             wide = int(t is not I32 and t is not F32)
-            c.out.append(at(b"\x8b", RAX, R11, offset, wide) + to_frame(place, RAX))
+            c.code += at(b"\x8b", RAX, R11, offset, wide) + to_frame(place, RAX)
         c.stack.append(place)
 
 
 def _push_word(c: FunctionCompiler) -> None:
     place = c.slots[len(c.stack)]
-    c.out.append(to_frame(place, R11))
+    c.code += to_frame(place, R11)
     c.stack.append(place)
 
 
@@ -76,7 +76,7 @@ def _throw(c: FunctionCompiler, imm: object, i: int) -> None:
 def _rethrow(c: FunctionCompiler, imm: object, i: int) -> None:
     catcher = c.blocks[-1 - cast(int, imm)].catcher
     assert catcher is not None, "a valid label is that of a catch block"
-    c.out.append(rm(b"\x8b", R11, catcher.caught, 1))
+    c.code += rm(b"\x8b", R11, catcher.caught, 1)
     _send(c, c.handler_label())
     stop(c)
 
@@ -93,7 +93,7 @@ def close_handler(c: FunctionCompiler, block: Block, catcher: Catcher) -> None:
     c.settle(block.height)
     c.place(catcher.label)
     if catcher.caught:
-        c.out.append(rm(b"\x8b", R11, catcher.caught, 1))
+        c.code += rm(b"\x8b", R11, catcher.caught, 1)
     elif catcher.catches:
         _take(c)
     else:  # there was no clause at all: it is still on its way
@@ -141,9 +141,9 @@ def _next_clause(c: FunctionCompiler) -> Catcher:
         catcher.is_open = False
         catcher.caught = c.frame.keep()
         _take(c)
-        c.out.append(to_frame(catcher.caught, R11))
+        c.code += to_frame(catcher.caught, R11)
     else:
-        c.out.append(rm(b"\x8b", R11, catcher.caught, 1))
+        c.code += rm(b"\x8b", R11, catcher.caught, 1)
     return catcher
 
 

@@ -15,9 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from wadjet.engine.baseline.frame import CONTEXT
+from wadjet.engine.baseline.frame import BOTTOM, CONTEXT
 from wadjet.engine.baseline.x86 import (
-    JUMP, NE, RAX, RDI, RDX, RSI, UNKNOWN, int32, load_constant, rm, to_frame,
+    JUMP, NE, RAX, RDI, RDX, RSI, int32, load_constant, rm, to_frame,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 #: What a loop's word takes.
 WORD: Final = 4
 #: mov eax, [rip + …]
-_LOOK: Final = b"\x8b\x05"
+_LOOK: Final = b"\x8b\x05\0\0\0\0"
 #: test eax, eax
 _TEST: Final = b"\x85\xc0"
 #: lea rcx, [rip + …]
-_ADDRESS: Final = b"\x48\x8d\x0d"
+_ADDRESS: Final = b"\x48\x8d\x0d\0\0\0\0"
 #: movsxd rax, eax; add rcx, rax
 _ADD: Final = b"\x48\x63\xc0\x48\x01\xc1"
 #: sub dword [rax], 1
@@ -69,7 +69,7 @@ class Exits(ABC):
         if c.frame.tail or not all(map(_is_plain, c.blocks)):
             return
         way = c.label()
-        c.exits.append((i, way, len(c.out)))
+        c.exits.append((i, way, len(c.code)))
         self.look(c, i, way)
 
     def close(self, c: "FunctionCompiler") -> None:
@@ -82,18 +82,20 @@ class Exits(ABC):
         c.place(common)
         self.find(c)
         pairs = zip(c.frame.places, c.homes, strict=True)
-        c.out += [to_frame(place, home) for place, home in pairs if home >= 0]
+        for place, home in pairs:
+            if home >= 0:
+                c.code += to_frame(place, home)
         first = RSI
         if c.frame.out:
-            c.out.append(c.frame.out_pointer(RSI))
+            c.code += c.frame.out_pointer(RSI)
             first = RDX
-        values = c.slots[0] + c.unit * len(c.homes)
-        c.out.append(rm(b"\x8d", first, values, 1) + rm(b"\x8b", RDI, CONTEXT, 1) + _CALL)
+        values = c.slots[BOTTOM] + c.unit * len(c.homes)
+        c.code += rm(b"\x8d", first, values, 1) + rm(b"\x8b", RDI, CONTEXT, 1) + _CALL
         c.jump(c.end)
 
 
 def _is_plain(block: "Block") -> bool:
-    return block.height == 0 and (block.catcher is None or block.catcher.is_open)
+    return block.height == BOTTOM and (block.catcher is None or block.catcher.is_open)
 
 
 @final
@@ -103,7 +105,7 @@ class PatchedExits(Exits):
     def look(self, c: "FunctionCompiler", loop: int, way: int) -> None:
         """See `Exits.look`."""
         c.word(_LOOK, len(c.exits) - 1)
-        c.out.append(_TEST)
+        c.code += _TEST
         c.jump_if(NE, way)
 
     def way(self, c: "FunctionCompiler", k: int) -> None:
@@ -112,7 +114,7 @@ class PatchedExits(Exits):
 
     def find(self, c: "FunctionCompiler") -> None:
         """Add them."""
-        c.out.append(_ADD)
+        c.code += _ADD
 
 
 @final
@@ -127,15 +129,15 @@ class CountedExits(Exits):
     def look(self, c: "FunctionCompiler", loop: int, way: int) -> None:
         """See `Exits.look`."""
         address, _ = self._numbers(c.slot, loop, c.unit)
-        c.out += [load_constant(RAX, address), _COUNT]
+        c.code += load_constant(RAX, address) + _COUNT
         c.jump_if(_NEGATIVE, way)
 
     def way(self, c: "FunctionCompiler", k: int) -> None:
         """The address of a stub that finds the landing and goes on there."""
         _, number = self._numbers(c.slot, c.exits[k][0], c.unit)
         # over the stub: push number; jmp wj_lazy_common
-        c.out.append(b"\x48\x8d\x0d" + int32(2) + b"\xeb\x0a")
-        c.call("wj_lazy_common", 0, b"\x68" + int32(number) + JUMP + UNKNOWN)
+        c.code += b"\x48\x8d\x0d" + int32(2) + b"\xeb\x0a"
+        c.call("wj_lazy_common", 0, b"\x68" + int32(number) + JUMP)
 
     def find(self, c: "FunctionCompiler") -> None:
         """The stub has done it."""

@@ -44,6 +44,9 @@ _MOST: Final = 16
 _INTEGER_ARGUMENTS: Final = (RSI, RDX, RCX, R8, R9)
 _FLOAT_ARGUMENTS: Final = tuple(range(XMM0, XMM0 + 8))
 CONTEXT: Final = -8
+#: The height of the first operand. A list that has some elements always keeps its memory when it
+#: grows and shrinks, so below are two that stand for nothing.
+BOTTOM: Final = 2
 
 
 def is_float(t: ValType) -> bool:
@@ -70,6 +73,32 @@ def arguments(type_: FuncType) -> tuple[list[int], int]:
     return found, size
 
 
+#: Where registers to give back are: the one for memory, and the first of the others.
+_MEMORY: Final = -16
+_SAVED: Final = -24
+_SAVE_MEMORY: Final = rm(b"\x89", R15, _MEMORY, 1)
+_RESTORE_MEMORY: Final = rm(b"\x8b", R15, _MEMORY, 1)
+_FETCH_MEMORY: Final = at(b"\x8b", R15, RDI, VM_CONTEXT["memory_base"], 1)
+
+
+def _others(opcode: bytes) -> list[bytes]:
+    """Moves of the first so many of the others."""
+    moves = [rm(opcode, r, _SAVED - 8 * k, 1) for k, r in enumerate(_KEPT)]
+    return [b"".join(moves[:count]) for count in range(len(moves) + 1)]
+
+
+_SAVES: Final = _others(b"\x89")
+_RESTORES: Final = _others(b"\x8b")
+#: push rbp; mov rbp, rsp; the context to its place
+_BEGIN: Final = b"\x55\x48\x89\xe5" + rm(b"\x89", RDI, CONTEXT, 1)
+#: lea rax, [rsp - …]
+_NEED: Final = b"\x48\x8d\x84\x24"
+#: Compare that with the limit, and go elsewhere if it is lower: ends in a distance.
+_CHECK: Final = (
+    at(b"\x8b", R11, RDI, VM_CONTEXT["store"], 1)
+    + at(b"\x3b", RAX, R11, VM_STORE["stack_limit"], 1)
+    + JUMP_IF[BE][:-4]
+)
 #: Added to the offset of an argument on the stack.
 ON_STACK: Final = 1000
 
@@ -93,18 +122,20 @@ class Frame:
         is_dull = not facts.locals or (not facts.assigned and length > _LONG)
         chosen: dict[int, int] = {} if is_dull else self._choose(survey)
         used = chosen.values()
-        self._saved: Final = [r for r in _KEPT if r in used]
+        #: so many of the registers that must be given back live here
+        self._saved: Final = sum(map(_KEPT.__contains__, used))
         self.uses_memory = False
         #: registers for operands
         self.temps: Final = [r for r in _TEMPS if r not in used] if used else list(_TEMPS)
         self.temps_xmm: Final = list(_TEMPS_XMM)
         self.out: Final = in_memory(type_.results)
-        start = 16 + 8 * len(self._saved) + (8 if self.out else 0)
+        start = 16 + 8 * self._saved + (8 if self.out else 0)
         count = len(facts.locals)
         self.places: Final = range(-start - unit, -start - unit * (count + 1), -unit)
         first = -start - unit * (count + 1)
         #: the place of the operand at each height
-        self.slots: Final = list(range(first, first - unit * (facts.height + 1 + spare), -unit))
+        self.slots: Final = [CONTEXT] * BOTTOM
+        self.slots.extend(range(first, first - unit * (facts.height + 1 + spare), -unit))
         #: places for exceptions that are caught
         self._caught: Final = [self.slots[-1] - 8 * (k + 1) for k in range(survey.tries)]
         self._end: Final = self.slots[-1] - 8 * len(self._caught)
@@ -164,36 +195,32 @@ class Frame:
 
     # --- beginning and end -----------------------------------------------------------------------
 
-    def enter(self, check: bool) -> tuple[bytes, bytes]:
-        """How the function begins. With `check`, the first part ends in a jump, less the distance,
-        to where a stack that is exhausted is dealt with."""
+    def enter(self, exhausted: int) -> bytes:
+        """How the function begins. At this distance behind that, a stack that is exhausted is dealt
+        with; -1 if nobody looks."""
         size = self.size
-        first = b"\x55\x48\x89\xe5" + rm(b"\x89", RDI, CONTEXT, 1)
-        if check:
-            first += b"\x48\x8d\x84\x24" + int32(-size)  # lea rax, [rsp - size]
-            first += at(b"\x8b", R11, RDI, VM_CONTEXT["store"], 1)
-            first += at(b"\x3b", RAX, R11, VM_STORE["stack_limit"], 1) + JUMP_IF[BE]
         rest = [b"\x48\x81\xec" + int32(size)]
-        rest += [rm(b"\x89", r, place, 1) for r, place in self._kept()]
         if self.uses_memory:
-            rest.append(at(b"\x8b", R15, RDI, VM_CONTEXT["memory_base"], 1))
+            rest += [_SAVE_MEMORY, _SAVES[self._saved], _FETCH_MEMORY]
+        else:
+            rest.append(_SAVES[self._saved])
         if self.out:
             rest.append(rm(b"\x89", RSI, self._out_place(), 1))
         rest += self._take_arguments()
         rest += self._clear()
-        return first, b"".join(rest)
-
-    def _kept(self) -> list[tuple[int, int]]:
-        """Registers to give back, and where they are."""
-        kept = [(R15, -16), *((r, -24 - 8 * k) for k, r in enumerate(self._saved))]
-        return kept if self.uses_memory else kept[1:]
+        text = b"".join(rest)
+        if exhausted < 0:
+            return _BEGIN + text
+        check = _NEED + int32(-size) + _CHECK
+        return _BEGIN + check + int32(exhausted + len(text)) + text
 
     def _out_place(self) -> int:
-        return -24 - 8 * len(self._saved)
+        return _SAVED - 8 * self._saved
 
     def restore(self) -> bytes:
         """Give registers back."""
-        return b"".join([rm(b"\x8b", r, place, 1) for r, place in self._kept()])
+        text = _RESTORES[self._saved]
+        return _RESTORE_MEMORY + text if self.uses_memory else text
 
     def leave(self) -> bytes:
         """How it ends: with `leave; ret`, or `leave; ret 8`."""

@@ -6,13 +6,12 @@ The operand stack holds where each operand is: a register, a place in the frame,
 are in their own places in the frame; in between they stay wherever they came to be. What the next
 instruction does with a result is looked at in advance: it is made where it is wanted.
 
-Code is gathered as pieces, which are joined at the end; only then are the distances of jumps
-known. Encodings are remembered by instruction and operands: programs repeat themselves.
+Distances of jumps are filled in at the end. Only then is it known how the function begins, so
+places in the code are counted from behind that.
 """
 
 import struct
 from collections.abc import Callable
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
 from wadjet.core.body import Body, Catch
@@ -20,12 +19,12 @@ from wadjet.core.opcodes import BY_NAME, Op
 from wadjet.core.types import V128, ValType
 from wadjet.engine.baseline.encodings import store_local
 from wadjet.engine.baseline.exits import WORD, Exit
-from wadjet.engine.baseline.frame import CONTEXT, Frame
+from wadjet.engine.baseline.frame import BOTTOM, CONTEXT, Frame
 from wadjet.engine.baseline.selection import COMPARE, EQUAL, UNEQUAL
 from wadjet.engine.baseline.survey import ACCESS, Survey
 from wadjet.engine.baseline.x86 import (
-    CALL, CONST32, E, JUMP, JUMP_IF, NE, P, RDI, RDX, REGISTERS, RSI, UNKNOWN, XMM0, XMM1,
-    copy_vector, int32, load_constant, rm, to_frame, to_register,
+    CALL, CONST32, E, JUMP, JUMP_IF, NE, P, RDI, RDX, REGISTERS, RSI, XMM0, XMM1,
+    copy_vector, load_constant, rm, to_frame, to_register,
 )  # fmt: skip
 from wadjet.engine.contract.traps import TrapCode
 from wadjet.engine.contract.frames import SMALL_FRAME
@@ -107,6 +106,7 @@ class Block:
 
 
 _I32_EQ: Final = BY_NAME["i32.eq"][0].op
+_DISTANCE: Final = struct.Struct("<i")
 #: Over the next jump, where the operands are not ordered; and that jump.
 _IF_EQUAL: Final = b"\x7a\x06" + JUMP_IF[E]
 
@@ -131,7 +131,8 @@ class FunctionCompiler:
         self.unit: Final = unit
         self.slots: Final = self.frame.slots
         self.homes: Final = self.frame.homes
-        self.stack: list[int] = []
+        #: where operands are, from `BOTTOM` on
+        self.stack: list[int] = self.slots[:BOTTOM]
         #: registers for operands that are free
         self.free: list[int] = list(self.frame.temps)
         self.free_xmm: list[int] = list(self.frame.temps_xmm)
@@ -139,24 +140,24 @@ class FunctionCompiler:
         self.temps: Final = [False] * REGISTERS
         for register in (*self.free, *self.free_xmm):
             self.temps[register] = True
-        #: pieces of code; the first three are how the function begins
-        self.out: list[bytes] = [b"", b"", b""]
-        #: label → the piece it stands before, -1 where that is not known yet
+        #: all but how the function begins
+        self.code = bytearray()
+        #: label → where in the code it is, -1 where that is not known yet
         self.labels: list[int] = []
-        #: (piece that is a distance, label)
+        #: (end of a distance, label)
         self.jumps: list[tuple[int, int]] = []
         self.symbols: list[tuple[int, str | int, int]] = []
-        #: tables of distances to labels: (piece, labels)
+        #: tables of distances to labels: (place, labels)
         self.tables: list[tuple[int, list[int]]] = []
         self.traps: dict[int, int] = {}
         self.blocks: list[Block] = []
         #: where the function ends
         self.end: Final = self.label()
-        #: loops that have exits: (instruction, label of the way out, piece that they begin with)
+        #: loops that have exits: (instruction, label of the way out, where they begin)
         self.exits: list[tuple[int, int, int]] = []
-        #: `end` of a loop → the piece that it stands before
+        #: `end` of a loop → where it is
         self.ends: dict[int, int] = {}
-        #: (piece that is the distance to the word of an exit, which exit)
+        #: (end of the distance to the word of an exit, which exit)
         self.words: list[tuple[int, int]] = []
         self.live = True
         self.next = 0  # the instruction to go on with
@@ -171,7 +172,7 @@ class FunctionCompiler:
 
     def place(self, label: int) -> None:
         """The label stands here."""
-        self.labels[label] = len(self.out)
+        self.labels[label] = len(self.code)
 
     def jump(self, label: int) -> None:
         """Go there."""
@@ -188,16 +189,13 @@ class FunctionCompiler:
         self._distance(JUMP_IF[condition], label)
 
     def _distance(self, text: bytes, label: int) -> None:
-        out = self.out
-        out.append(text)
-        self.jumps.append((len(out), label))
-        out.append(UNKNOWN)
+        self.code += text
+        self.jumps.append((len(self.code), label))
 
     def word(self, text: bytes, k: int) -> None:
         """An instruction that ends in the distance to the word of an exit."""
-        self.out.append(text)
-        self.words.append((len(self.out), k))
-        self.out.append(UNKNOWN)
+        self.code += text
+        self.words.append((len(self.code), k))
 
     def trap_if(self, condition: int, code: int) -> None:
         """Trap where the flags say so."""
@@ -212,15 +210,15 @@ class FunctionCompiler:
 
     def call(self, symbol: str, addend: int = 0, text: bytes = CALL) -> None:
         """An instruction that ends in the distance to a symbol."""
-        self.symbols.append((len(self.out), symbol, addend))
-        self.out.append(text)
+        self.code += text
+        self.symbols.append((len(self.code), symbol, addend))
 
     def call_row(self, loaded: "Object") -> None:
         """Call a row."""
         if loaded not in self.rows:
             self.rows.append(loaded)
-        self.symbols.append((len(self.out), self.rows.index(loaded), 0))
-        self.out.append(CALL)
+        self.code += CALL
+        self.symbols.append((len(self.code), self.rows.index(loaded), 0))
 
     def handler_label(self, limit: int | None = None) -> int:
         """Where an exception on its way goes; with `limit`, out of the blocks behind the first so
@@ -280,21 +278,21 @@ class FunctionCompiler:
         """Copy an operand to the place for this height."""
         place = self.slots[height]
         if self.unit == 16 and (where < 0 or XMM0 <= where < REGISTERS):
-            self.out.append(copy_vector(place, where))
+            self.code += copy_vector(place, where)
         else:
-            self.out.append(to_frame(place, where))
+            self.code += to_frame(place, where)
 
     def spill(self, below: int) -> None:
         """Operands below a height leave the registers that hold operands."""
         stack = self.stack
-        for h in range(below):
+        for h in range(BOTTOM, below):
             where = stack[h]
             if self.is_temporary(where):
                 self.to_slot(h, where)
                 stack[h] = self.slots[h]
                 self.release(where)
 
-    def flush(self, start: int = 0) -> None:
+    def flush(self, start: int = BOTTOM) -> None:
         """Operands, from a height on, go to their own places."""
         stack, slots = self.stack, self.slots
         for h in range(start, len(stack)):
@@ -306,13 +304,12 @@ class FunctionCompiler:
 
     def settle(self, height: int) -> None:
         """From here on there are so many operands, all in their places."""
-        self.stack.clear()
-        if height:
-            self.stack.extend(self.slots[:height])
-        self.free.clear()
-        self.free.extend(self.frame.temps)
-        self.free_xmm.clear()
-        self.free_xmm.extend(self.frame.temps_xmm)
+        if height > BOTTOM or len(self.stack) > BOTTOM:
+            self.stack[:] = self.slots[:height]
+        if len(self.free) < len(self.frame.temps):
+            self.free[:] = self.frame.temps
+        if len(self.free_xmm) < len(self.frame.temps_xmm):
+            self.free_xmm[:] = self.frame.temps_xmm
 
     def unshare(self, local: int) -> None:
         """A local is about to change: operands that stand for what it was get copies. What a call
@@ -323,10 +320,10 @@ class FunctionCompiler:
             if each == where:
                 if source < 0 and self.unit == 16:
                     source = XMM1
-                    self.out.append(copy_vector(source, where))
+                    self.code += copy_vector(source, where)
                 elif source < 0:
                     source = RDX
-                    self.out.append(to_register(source, where, 1))
+                    self.code += to_register(source, where, 1)
                 self.to_slot(h, source)
                 stack[h] = self.slots[h]
 
@@ -334,7 +331,7 @@ class FunctionCompiler:
         """An integer from anywhere to a general register."""
         text = to_register(register, where, wide)
         if text:
-            self.out.append(text)
+            self.code += text
 
     def destination(self, i: int, is_real: bool) -> tuple[int, int]:
         """Where the result of the instruction before this one goes, and where the walk goes on: a
@@ -362,18 +359,17 @@ class FunctionCompiler:
         self.pop()
         if home in stack:
             self.unshare(x)
-        self.out.append(store_local(home, where, self.facts.locals[x]))
+        self.code += store_local(home, where, self.facts.locals[x])
         if keep:
             stack.append(home)
 
     def condition(self) -> bytes:
         """Pop an i32; code after which NE holds where it is not zero."""
         where = self.pop()
-        memo = self.home.memo
-        key = (_I32_EQ, where, CONST32, -1)
-        text = memo.get(key)
+        memo = self.home.memos[_I32_EQ]
+        text = memo.get((where, CONST32, -1))
         if text is None:
-            text = memo[key] = COMPARE[_I32_EQ].flags(where, CONST32)
+            text = memo[where, CONST32, -1] = COMPARE[_I32_EQ].flags(where, CONST32)
         return text
 
     # --- the end -------------------------------------------------------------------------------
@@ -381,46 +377,44 @@ class FunctionCompiler:
     def finish(self) -> Compiled:
         """The function has been walked through."""
         self.place(self.end)
-        out, frame = self.out, self.frame
-        out.append(frame.leave())
-        leaf = not frame.calls and frame.size < 8 * SMALL_FRAME
-        if not leaf:
-            self.jumps.append((1, self.trap_label(TrapCode.STACK_EXHAUSTED)))
-            out[1] = UNKNOWN
+        frame = self.frame
+        self.code += frame.leave()
+        exhausted = -1
+        if frame.calls or frame.size >= 8 * SMALL_FRAME:
+            exhausted = self.trap_label(TrapCode.STACK_EXHAUSTED)
         for code, label in self.traps.items():
             self.place(label)
-            out.append(rm(b"\x8b", RDI, CONTEXT, 1) + load_constant(RSI, code))
+            self.code += rm(b"\x8b", RDI, CONTEXT, 1) + load_constant(RSI, code)
             self.call("wj_trap")
-        out[0], out[2] = frame.enter(not leaf)
-        count = len(out)
+        beginning = frame.enter(-1 if exhausted < 0 else self.labels[exhausted])
+        size = len(beginning) + len(self.code)
         if self.exits:
             assert self.home.exits is not None, "who knows of exits has opened them"
             self.home.exits.close(self)
-        return self._join(count)
+        return self._complete(beginning, size)
 
-    def _join(self, count: int) -> Compiled:
-        """All pieces in a row, every distance filled in; the function has so many."""
-        out, labels = self.out, self.labels
-        sizes = list(accumulate(map(len, out), initial=0))
-        words = sizes[-1] + WORD - 1 & -WORD
-        for piece, label in self.jumps:
-            out[piece] = int32(sizes[labels[label]] - sizes[piece + 1])
-        for piece, goals in self.tables:
-            base = sizes[piece]
-            distances = [sizes[labels[label]] - base for label in goals]
-            out[piece] = struct.pack(f"<{len(goals)}i", *distances)
-        for piece, k in self.words:
-            out[piece] = int32(words + WORD * k - sizes[piece + 1])
-        text = bytearray(b"".join(out)).ljust(words + WORD * len(self.exits), b"\0")
-        calls: list[Call] = []
-        for piece, name, addend in self.symbols:
-            calls.append((sizes[piece + 1], name, addend))
+    def _complete(self, beginning: bytes, size: int) -> Compiled:
+        """Fill in every distance. The function itself has so many bytes."""
+        code, labels = self.code, self.labels
+        fill, start = _DISTANCE.pack_into, len(beginning)
+        words = (start + len(code) + WORD - 1 & -WORD) - start
+        for end, label in self.jumps:
+            fill(code, end - 4, labels[label] - end)
+        for place, goals in self.tables:
+            distances = [labels[label] - place for label in goals]
+            struct.pack_into(f"<{len(goals)}i", code, place, *distances)
+        for end, k in self.words:
+            fill(code, end - 4, words + WORD * k - end)
+        whole = bytearray(beginning)
+        whole += code
+        whole += bytes(start + words + WORD * len(self.exits) - len(whole))
+        calls: list[Call] = [(start + end, name, addend) for end, name, addend in self.symbols]
         ends = self.facts.ends
         exits = [
-            Exit(loop, sizes[start], sizes[self.ends[ends[loop]]], words + WORD * k)
-            for k, (loop, _, start) in enumerate(self.exits)
+            Exit(loop, start + begin, start + self.ends[ends[loop]], start + words + WORD * k)
+            for k, (loop, _, begin) in enumerate(self.exits)
         ]
-        return Compiled(text, sizes[count], exits, self.unit, calls, self.rows, self.frame.tail)
+        return Compiled(whole, size, exits, self.unit, calls, self.rows, self.frame.tail)
 
 
 #: Compiles one instruction, given its immediate and index.

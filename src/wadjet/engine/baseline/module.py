@@ -46,7 +46,8 @@ Make = Callable[[str, Callable[[], str]], bytes]
 
 #: How many encodings to remember before starting anew.
 _REMEMBERED: Final = 1 << 17
-_MEMO: Final[dict[tuple[int, int, int, int], bytes]] = {}
+#: For each op, encodings by operands.
+_MEMOS: Final[list[dict[tuple[int, int, int], bytes]]] = [{} for _ in kinds_of_rows()]
 #: What may go to a label.
 _BRANCHES: Final = frozenset((
     Op.BR_ON_CAST, Op.BR_ON_CAST_FAIL, Op.BR_ON_CAST_DESC_EQ, Op.BR_ON_CAST_DESC_EQ_FAIL,
@@ -81,7 +82,9 @@ class Baseline:
         self.memories: Final = valid.module.memory_types()
         self.exceptions: Final = settings.exceptions
         self.guarded: Final = self._is_guarded()
-        self.memo: Final = _MEMO
+        self.memos: Final = _MEMOS
+        #: instructions since encodings were counted: at first as many as there may be
+        self._uncounted = _REMEMBERED
         self._make: Final = make
         several = len(self.memories) > 1
         tables = _tables(settings.features, settings.deterministic, self.guarded, several)
@@ -133,9 +136,9 @@ class Baseline:
         """A function's code; None if it is beyond this compiler."""
         body = self.valid.module.codes[slot].body
         facts = self.valid.facts(slot)
-        if len(self.memo) > _REMEMBERED:
-            self.memo.clear()
-            self.moves.clear()
+        self._uncounted += len(body.ops)
+        if self._uncounted > _REMEMBERED:
+            self._forget()
         self._operands = None
         survey = Survey(body, self.marks, len(facts.locals), bool(facts.assigned))
         try:
@@ -145,6 +148,14 @@ class Baseline:
             return walk(FunctionCompiler(self, slot, body, facts, survey, 16))
         except Beyond:
             return None
+
+    def _forget(self) -> None:
+        """Forget encodings if there are many."""
+        self._uncounted = 0
+        if sum(map(len, self.memos)) > _REMEMBERED:
+            for memo in self.memos:
+                memo.clear()
+            self.moves.clear()
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -166,14 +177,14 @@ class Baseline:
         c.flush(floor)
         leave_registers(c)
         start = floor + found.base
-        c.out.append(rm(b"\x8d", RSI, c.slots[start], 1) + rm(b"\x8b", RDI, CONTEXT, 1))
+        c.code += rm(b"\x8d", RSI, c.slots[start], 1) + rm(b"\x8b", RDI, CONTEXT, 1)
         c.call_row(found.loaded)
         fetch_registers(c)
         if self.exceptions and op in _THROWING:
             look(c)
         for depth in _targets(op, imm):
             other = c.label()
-            c.out.append(rm(b"\x83", CMP, RAX) + bytes((depth + 1,)))
+            c.code += rm(b"\x83", CMP, RAX) + bytes((depth + 1,))
             c.jump_if(NE, other)
             count = c.blocks[-1 - depth].arity
             c.stack[start:] = c.slots[start : start + count]

@@ -70,7 +70,8 @@ class Survey:
             if mark == 0:
                 continue
             if mark == LOCAL:
-                uses[imm] += weight
+                local: int = imm
+                uses[local] = uses[local] + weight
                 continue
             seen |= mark
             if mark & CALLER:

@@ -48,7 +48,7 @@ def _binary(form: _Form) -> Handler:
         if form.swap:
             a, b = b, a
         text = copy_vector(XMM0, a) + copy_vector(XMM1, b) + code
-        c.out.append(text + copy_vector(_place(c, i), XMM0))
+        c.code += text + copy_vector(_place(c, i), XMM0)
 
     return handle
 
@@ -56,7 +56,7 @@ def _binary(form: _Form) -> Handler:
 def _unary(code: bytes) -> Handler:
     def handle(c: FunctionCompiler, imm: object, i: int) -> None:
         text = copy_vector(XMM0, c.pop()) + code
-        c.out.append(text + copy_vector(_place(c, i), XMM0))
+        c.code += text + copy_vector(_place(c, i), XMM0)
 
     return handle
 
@@ -68,7 +68,7 @@ def _shift(opcode: int, mask: int) -> Handler:
     def handle(c: FunctionCompiler, imm: object, i: int) -> None:
         b, a = c.pop(), c.pop()
         text = to_register(RCX, b, 0) + count + copy_vector(XMM0, a) + code
-        c.out.append(text + copy_vector(_place(c, i), XMM0))
+        c.code += text + copy_vector(_place(c, i), XMM0)
 
     return handle
 
@@ -78,7 +78,7 @@ def _splat(load: Callable[[int], bytes], spread: bytes) -> Handler:
 
     def handle(c: FunctionCompiler, imm: object, i: int) -> None:
         text = load(c.pop()) + spread
-        c.out.append(text + copy_vector(_place(c, i), XMM0))
+        c.code += text + copy_vector(_place(c, i), XMM0)
 
     return handle
 
@@ -96,7 +96,7 @@ def _extract(size: int, opcode: bytes, wide: int) -> Handler:
         where = c.pop() + size * cast(int, imm)
         d, c.next = c.destination(i + 1, is_real=False)
         text = rm(opcode, d if d >= 0 else RAX, where, wide)
-        c.out.append(text if d >= 0 else text + to_frame(d, RAX))
+        c.code += text if d >= 0 else text + to_frame(d, RAX)
 
     return handle
 
@@ -108,7 +108,7 @@ def _extract_float(size: int) -> Handler:
         where = c.pop() + size * cast(int, imm)
         d, c.next = c.destination(i + 1, is_real=True)
         text = to_xmm(d if d >= 0 else XMM0, where, wide)
-        c.out.append(text if d >= 0 else text + to_frame(d, XMM0))
+        c.code += text if d >= 0 else text + to_frame(d, XMM0)
 
     return handle
 
@@ -121,7 +121,7 @@ def _replace(size: int, opcode: bytes, prefix: bytes) -> Handler:
         text += copy_vector(place, a)
         c.stack.append(place)
         lane = place + size * cast(int, imm)
-        c.out.append(text + rm(opcode, RAX, lane, int(size == 8), prefix, octet=size == 1))
+        c.code += text + rm(opcode, RAX, lane, int(size == 8), prefix, octet=size == 1)
 
     return handle
 
@@ -130,7 +130,7 @@ def _bitselect(c: FunctionCompiler, imm: object, i: int) -> None:
     mask, b, a = c.pop(), c.pop(), c.pop()
     other = copy_vector(XMM1, b)
     text = copy_vector(XMM0, a) + other + _XOR + copy_vector(XMM1, mask) + _AND + other + _XOR
-    c.out.append(text + copy_vector(_place(c, i), XMM0))
+    c.code += text + copy_vector(_place(c, i), XMM0)
 
 
 def _load(opcode: bytes, prefix: bytes, spread: bytes) -> Handler:
@@ -141,7 +141,7 @@ def _load(opcode: bytes, prefix: bytes, spread: bytes) -> Handler:
             return
         text, index, offset = address(c.pop(), arg.offset)
         text += indexed(opcode, XMM0, index, offset, 0, prefix, False) + spread
-        c.out.append(text + copy_vector(_place(c, i), XMM0))
+        c.code += text + copy_vector(_place(c, i), XMM0)
 
     return handle
 
@@ -154,7 +154,7 @@ def _store(c: FunctionCompiler, imm: object, i: int) -> None:
     value, a = c.pop(), c.pop()
     text, index, offset = address(a, arg.offset)
     text += copy_vector(XMM0, value)
-    c.out.append(text + indexed(b"\x0f\x11", XMM0, index, offset, 0, b"", False))
+    c.code += text + indexed(b"\x0f\x11", XMM0, index, offset, 0, b"", False)
 
 
 def _sse(opcode: int, tail: bytes = b"", swap: bool = False) -> _Form:

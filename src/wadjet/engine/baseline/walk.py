@@ -14,6 +14,7 @@ from wadjet.engine.baseline import encodings
 from wadjet.engine.baseline.branches import branch, branch_if
 from wadjet.engine.baseline.control import block, end, if_flags, select_flags
 from wadjet.engine.baseline.encodings import FLOAT_ROWS
+from wadjet.engine.baseline.frame import BOTTOM
 from wadjet.engine.baseline.function import Block, Compiled, FunctionCompiler
 from wadjet.engine.baseline.selection import ACCESSES, COMPARE, CONDITIONS, UNARY
 from wadjet.engine.baseline.selection import BINARY as BINARIES
@@ -77,10 +78,11 @@ def kinds_of_rows() -> list[int]:
 # long: the one loop that every instruction goes through
 def walk(c: FunctionCompiler) -> Compiled:
     """Compile a function."""
-    c.blocks.append(Block(c.end, 0, (), c.type.results, False))
+    c.blocks.append(Block(c.end, BOTTOM, (), c.type.results, False))
     ops, imms, dead = c.body.ops, cast(list[Any], c.body.imms), c.facts.dead
-    kinds, handlers, memo = c.home.kinds, c.home.handlers, c.home.memo
-    stack, homes, out = c.stack, c.homes, c.out
+    numbers = cast(list[int], imms)  # what many immediates are
+    kinds, handlers, memos = c.home.kinds, c.home.handlers, c.home.memos
+    stack, homes, code = c.stack, c.homes, c.code
     temps, pool = c.temps, c.free
     i, count = 0, len(ops)
     while i < count:
@@ -88,9 +90,9 @@ def walk(c: FunctionCompiler) -> Compiled:
         kind = kinds[op]
         i += 1
         if kind == _GET:
-            stack.append(homes[imms[i - 1]])
+            stack.append(homes[numbers[i - 1]])
         elif kind == _CONST32:
-            stack.append(CONST32 + (imms[i - 1] & _LOW32))
+            stack.append(CONST32 + (numbers[i - 1] & _LOW32))
         elif _LOAD <= kind <= _BINARY:
             b = 0
             if kind == _BINARY:
@@ -105,10 +107,10 @@ def walk(c: FunctionCompiler) -> Compiled:
             # the result goes where it is wanted (see `FunctionCompiler.destination`)
             following = ops[i]
             if following == Op.LOCAL_SET or following == Op.LOCAL_TEE:
-                d = homes[imms[i]]
+                d = homes[numbers[i]]
                 i += 1
-                if stack and d in stack:
-                    c.unshare(imms[i - 1])
+                if len(stack) > BOTTOM and d in stack:
+                    c.unshare(numbers[i - 1])
                 if following == Op.LOCAL_TEE:
                     stack.append(d)
             else:
@@ -116,19 +118,20 @@ def walk(c: FunctionCompiler) -> Compiled:
                     c.make_room(False)
                 d = pool.pop()
                 stack.append(d)
-            text = memo.get((op, d, a, b))
+            memo = memos[op]
+            text = memo.get((d, a, b))
             if text is None:
                 encode = encodings.binary if kind == _BINARY else encodings.load
-                text = memo[op, d, a, b] = encode(op, d, a, b)
-            out.append(text)
+                text = memo[d, a, b] = encode(op, d, a, b)
+            code += text
         elif kind == _SET:
-            c.assign(imms[i - 1], False)
+            c.assign(numbers[i - 1], False)
         elif kind == _TEE:
-            c.assign(imms[i - 1], True)
+            c.assign(numbers[i - 1], True)
         elif kind == _STORE:
             _store(c, op, imms[i - 1])
         elif kind == _CONST64:
-            stack.append(CONST64 + (imms[i - 1] & _LOW64))
+            stack.append(CONST64 + (numbers[i - 1] & _LOW64))
         else:
             c.next = i
             if kind == SPECIAL:
@@ -149,7 +152,7 @@ def _other(c: FunctionCompiler, kind: int, op: int, imm: Any, i: int) -> None:
     elif kind == _END:
         end(c, imm, i)
     elif kind == _BR_IF:
-        c.out.append(c.condition())
+        c.code += c.condition()
         branch_if(c, NE, imm)
     elif kind == _BLOCK:
         block(c, imm, i)
@@ -168,16 +171,16 @@ def _other(c: FunctionCompiler, kind: int, op: int, imm: Any, i: int) -> None:
 
 def _compare(c: FunctionCompiler, op: int, a: int, b: int, i: int) -> None:
     """Instruction i compares: what needs no value takes the flags."""
-    memo = c.home.memo
-    text = memo.get((op, a, b, -1))
+    memo = c.home.memos[op]
+    text = memo.get((a, b, -1))
     if text is None:
-        text = memo[op, a, b, -1] = COMPARE[op].flags(a, b)
+        text = memo[a, b, -1] = COMPARE[op].flags(a, b)
     condition = CONDITIONS[op]
     i += 1
     following = c.body.ops[i]
     if following == Op.BR_IF:
         c.next = i + 1
-        c.out.append(text)
+        c.code += text
         branch_if(c, condition, cast(int, c.body.imms[i]))
     elif following == Op.IF:
         c.next = i + 1
@@ -186,9 +189,9 @@ def _compare(c: FunctionCompiler, op: int, a: int, b: int, i: int) -> None:
         c.next = i + 1
         select_flags(c, text, condition, i)
     else:
-        c.out.append(text)
+        c.code += text
         d, c.next = c.destination(i, False)
-        c.out.append(encodings.flag(d, condition))
+        c.code += encodings.flag(d, condition)
 
 
 def _unary(c: FunctionCompiler, op: int, i: int) -> None:
@@ -199,11 +202,11 @@ def _unary(c: FunctionCompiler, op: int, i: int) -> None:
         c.stack.append(a if a < 0 else CONST32 + (a & _LOW32))
         return
     d, c.next = c.destination(i + 1, op in FLOAT_ROWS)
-    memo = c.home.memo
-    text = memo.get((op, d, a, 0))
+    memo = c.home.memos[op]
+    text = memo.get((d, a, 0))
     if text is None:
-        text = memo[op, d, a, 0] = encodings.unary(op, d, a)
-    c.out.append(text)
+        text = memo[d, a, 0] = encodings.unary(op, d, a)
+    c.code += text
 
 
 def _real_binary(c: FunctionCompiler, op: int, i: int) -> None:
@@ -211,11 +214,11 @@ def _real_binary(c: FunctionCompiler, op: int, i: int) -> None:
     b = c.pop()
     a = c.pop()
     d, c.next = c.destination(i + 1, True)
-    memo = c.home.memo
-    text = memo.get((op, d, a, b))
+    memo = c.home.memos[op]
+    text = memo.get((d, a, b))
     if text is None:
-        text = memo[op, d, a, b] = encodings.binary(op, d, a, b)
-    c.out.append(text)
+        text = memo[d, a, b] = encodings.binary(op, d, a, b)
+    c.code += text
 
 
 def _load(c: FunctionCompiler, op: int, arg: MemArg, i: int) -> None:
@@ -223,11 +226,11 @@ def _load(c: FunctionCompiler, op: int, arg: MemArg, i: int) -> None:
     offset = arg.offset
     a = c.pop()
     d, c.next = c.destination(i + 1, op in FLOAT_ROWS)
-    memo = c.home.memo
-    text = memo.get((op, d, a, offset))
+    memo = c.home.memos[op]
+    text = memo.get((d, a, offset))
     if text is None:
-        text = memo[op, d, a, offset] = encodings.load(op, d, a, offset)
-    c.out.append(text)
+        text = memo[d, a, offset] = encodings.load(op, d, a, offset)
+    c.code += text
 
 
 def _store(c: FunctionCompiler, op: int, arg: MemArg) -> None:
@@ -235,11 +238,11 @@ def _store(c: FunctionCompiler, op: int, arg: MemArg) -> None:
     offset = arg.offset
     value = c.pop()
     a = c.pop()
-    memo = c.home.memo
-    text = memo.get((op, value, a, offset))
+    memo = c.home.memos[op]
+    text = memo.get((value, a, offset))
     if text is None:
-        text = memo[op, value, a, offset] = encodings.store(op, value, a, offset)
-    c.out.append(text)
+        text = memo[value, a, offset] = encodings.store(op, value, a, offset)
+    c.code += text
 
 
 def access(c: FunctionCompiler, imm: object, i: int) -> None:

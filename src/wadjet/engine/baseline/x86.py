@@ -230,9 +230,7 @@ def set_flag(register: int, condition: int) -> bytes:
     return rm(bytes((0x0F, 0x90 | condition)), 0, RAX, octet=True) + rm(b"\x0f\xb6", register, RAX)
 
 
-#: Conditional jumps by condition, and others; the distance is for the caller to add.
-JUMP_IF: Final = [bytes((0x0F, 0x80 | condition)) for condition in range(16)]
-JUMP: Final = b"\xe9"
+# what ends in a distance, for the caller to fill in
+JUMP_IF: Final = [bytes((0x0F, 0x80 | condition, 0, 0, 0, 0)) for condition in range(16)]
+JUMP: Final = b"\xe9\0\0\0\0"
 CALL: Final = b"\xe8\0\0\0\0"
-#: A distance that is not known yet.
-UNKNOWN: Final = b"\0\0\0\0"
