@@ -3,6 +3,7 @@ cancellation."""
 
 import asyncio
 import gc
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -51,6 +52,25 @@ def test_async_functions_are_coroutine_functions(guest: Any) -> None:
     assert run(guest.nap(1)) is None
     assert run(guest.nap(ms=1)) is None
     assert guest.nap.__doc__ == "nap: async func(ms: u32)"
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_stopped_before_it_begins_is_no_mistake(component: wadjet.Component) -> None:
+    async def sleep(ms: int) -> None:
+        raise AssertionError("it has not begun")
+
+    async def main() -> None:
+        instance: Any = component.instantiate({"sleep": sleep})
+        nap = asyncio.ensure_future(instance.nap(1))
+        await asyncio.sleep(0)  # the guest has called, and the loop had no turn since
+        instance.close()
+        with pytest.raises(wadjet.Error, match="closed"):
+            await nap
+
+    with warnings.catch_warnings(record=True) as told:
+        run(main())
+        gc.collect()
+    assert not told
 
 
 def test_a_host_function_need_not_wait(component: wadjet.Component) -> None:

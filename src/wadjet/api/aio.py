@@ -8,10 +8,12 @@ of its own, which runs for as long as somebody waits.
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from inspect import signature
 from threading import Thread
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 from weakref import WeakKeyDictionary
 
@@ -69,6 +71,19 @@ class _Turns:
 _turns: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns]]" = WeakKeyDictionary()
 
 
+class Promise(ABC):
+    """What guests can wait for without a task that awaits it; it comes, and never fails."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def future(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Any]":
+        """A future of a loop that ends when it has come."""
+
+    @abstractmethod
+    def __await__(self) -> Generator[Any, None, Any]: ...
+
+
 @final
 class AsyncHost(Host):
     """Waits for awaitables with asyncio."""
@@ -76,7 +91,7 @@ class AsyncHost(Host):
     def __init__(self, owner: "LazyHost") -> None:
         self._owner: Final = owner
         self._own: asyncio.AbstractEventLoop | None = None
-        self._waiting: Final[set[asyncio.Task[None]]] = set()
+        self._waiting: Final[set[asyncio.Future[Any]]] = set()
         self._pumping = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
@@ -100,10 +115,30 @@ class AsyncHost(Host):
 
     def start(self, awaitable: Awaitable[Any], done: Done) -> Callable[[], object]:
         """Begin to wait."""
-        task = self._loop().create_task(self._wait_for(awaitable, done))
+        loop = self._loop()
+        if isinstance(awaitable, Promise):
+            return self._wait_without_task(awaitable.future(loop), done)
+        task = loop.create_task(self._wait_for(awaitable, done))
         self._waiting.add(task)
-        task.add_done_callback(self._over)
+
+        def over(task: "asyncio.Task[None]") -> None:
+            if type(awaitable) is CoroutineType:
+                awaitable.close()  # it has not begun if the task was cancelled before it did
+            self._over(task)
+
+        task.add_done_callback(over)
         return task.cancel
+
+    def _wait_without_task(self, future: "asyncio.Future[Any]", done: Done) -> Callable[[], object]:
+        self._waiting.add(future)
+
+        def over(future: "asyncio.Future[Any]") -> None:
+            if not future.cancelled():
+                done(future.result(), None)
+            self._over(future)
+
+        future.add_done_callback(over)
+        return future.cancel
 
     async def _wait_for(self, awaitable: Awaitable[Any], done: Done) -> None:
         try:
@@ -118,9 +153,9 @@ class AsyncHost(Host):
         else:
             done(value, None)
 
-    def _over(self, task: "asyncio.Task[None]") -> None:
-        self._waiting.discard(task)
-        if task.get_loop() is not self._own:
+    def _over(self, future: "asyncio.Future[Any]") -> None:
+        self._waiting.discard(future)
+        if future.get_loop() is not self._own:
             self.pump()
 
     def wait(self) -> bool:

@@ -99,16 +99,18 @@ def _run(args: Namespace) -> int:
         admin = [] if args.admin is None else [listen(*args.admin)]
     except OSError as error:
         raise Failure(f"cannot listen: {error.strerror or error}") from None
+    workers: _Workers | None = None
+    if args.workers > 1:
+        tally = Tally(args.workers)
+        workers = _Workers(
+            args.workers, lambda place: _serve(args, make, tls, main, admin, tally.share(place))
+        )
+        workers.hear()  # whoever reads what follows may send a signal
     scheme = "http" if tls is None else "https"
     print(f"wadjet: serving {scheme}://{_shown(main)}", file=sys.stderr, flush=True)
     for each in admin:
         print(f"wadjet: operators at http://{_shown(each)}", file=sys.stderr, flush=True)
-    if args.workers <= 1:
-        return _serve(args, make, tls, main, admin)
-    tally = Tally(args.workers)
-    return _Workers(
-        args.workers, lambda place: _serve(args, make, tls, main, admin, tally.share(place))
-    ).run()
+    return _serve(args, make, tls, main, admin) if workers is None else workers.run()
 
 
 def _maker(args: Namespace) -> "Callable[[], Service]":
@@ -255,15 +257,19 @@ class _Workers:
         self._running: Final[dict[int, int]] = {}
         self._stopping = False
 
-    def run(self) -> int:
-        """Until a signal says to stop; the exit status."""
+    def hear(self) -> None:
+        """Handle signals from now on. Raises Failure where there can be no such processes."""
         if not hasattr(os, "fork"):
             raise Failure("--workers: this system has one process for each server", BAD_USAGE)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, lambda number, _: self._pass_on(number))
+
+    def run(self) -> int:
+        """Until a signal says to stop; the exit status."""
         for place in range(self._count):
-            self._start(place)
+            if not self._stopping:
+                self._start(place)
         while self._running:
             worker, status = os.wait()
             place = self._running.pop(worker)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
+from wadjet.api.aio import Promise
 from wadjet.wasi.common.forms import Err, Ok
 from wadjet.wasi.host.errors import Code, HostError, code_of
 
@@ -24,7 +25,7 @@ class Reader(Protocol):
 
 
 @final
-class Outcome:
+class Outcome(Promise):
     """A future that is settled once, from anywhere; any number may await it."""
 
     __slots__ = ("_result", "_settled", "_waiters")
@@ -32,7 +33,7 @@ class Outcome:
     def __init__(self) -> None:
         self._settled = False
         self._result: Any = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[Any]] = []
 
     def settle(self, result: object) -> None:
         """This is it, unless something else was before."""
@@ -41,7 +42,7 @@ class Outcome:
         self._settled, self._result = True, result
         for waiter in self._waiters:
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(result)
         self._waiters.clear()
 
     @property
@@ -49,11 +50,18 @@ class Outcome:
         """Whether there is a result."""
         return self._settled
 
+    def future(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Any]":
+        """A future of a loop that ends when there is a result, with that."""
+        waiter: asyncio.Future[Any] = loop.create_future()
+        if self._settled:
+            waiter.set_result(self._result)
+        else:
+            self._waiters.append(waiter)
+        return waiter
+
     def __await__(self) -> Generator[Any, None, Any]:
         if not self._settled:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            yield from waiter.__await__()
+            yield from self.future(asyncio.get_running_loop()).__await__()
         return self._result
 
 
@@ -155,14 +163,16 @@ def begin(work: Coroutine[Any, Any, object]) -> Outcome:
     """
     outcome = Outcome()
 
-    async def run() -> None:
-        outcome.settle(await work)
+    def over(task: "asyncio.Task[object]") -> None:
+        _running.discard(task)
+        if not task.cancelled():
+            outcome.settle(task.result())
 
-    task = asyncio.ensure_future(run())
+    task = asyncio.ensure_future(work)
     _running.add(task)
-    task.add_done_callback(_running.discard)
+    task.add_done_callback(over)
     return outcome
 
 
 #: The loop itself holds tasks by weak references alone.
-_running: Final[set["asyncio.Task[None]"]] = set()
+_running: Final[set["asyncio.Task[object]"]] = set()
