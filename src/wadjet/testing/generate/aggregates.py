@@ -234,9 +234,8 @@ def array_copy(m: Maker) -> bool:
     _index(m)
     if x == y and m.chance(0.5):  # both from one place, so that they may be the same
         held = m.scratch(ref(True, x))
-        m.vals.pop()
-        m.emit(Op.DROP)
-        m.emit(Op.LOCAL_TEE, held)
+        m.apply(Op.DROP, None, (I32,))
+        m.apply(Op.LOCAL_TEE, held, (t1,), m.locals[held])
         _index(m)
         m.get_local(held)
     else:
