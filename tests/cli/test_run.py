@@ -152,3 +152,12 @@ def test_exit_status(code: int, status: int, program: Path) -> None:
         """
     )
     assert main(["run", str(program)]) == status
+
+
+@pytest.mark.parametrize("words", [["a.wasm"], ["a.wasm", "b", "--tier", "-x", "--", "c"], ["./-"]])
+def test_words_without_options_are_read_as_a_parser_reads_them(words: list[str]) -> None:
+    from wadjet.cli.run_ import COMMAND
+
+    with_option = COMMAND._read(["--tier", "auto", *words])
+    assert type(COMMAND._read(words)) is not type(with_option)
+    assert vars(COMMAND._read(words)) == vars(with_option)

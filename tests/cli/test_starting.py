@@ -18,6 +18,7 @@ HELLO = """(module
 #: What costs time, and what a start from the cache has no use for.
 NOT_LOADED = {
     "llvmlite", "dataclasses", "inspect", "json", "random", "shutil", "asyncio",
+    "argparse", "hashlib", "pathlib", "subprocess", "wadjet.wasi.host.tree",
     "importlib.metadata", "wadjet.core.text", "wadjet.core.validate.code",
     "wadjet.engine.emit.function",
     "wadjet.engine.tiers.interpreter", "wadjet.component", "wadjet.wit",

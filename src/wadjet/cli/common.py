@@ -1,15 +1,16 @@
 """What all commands share: how options are read, files opened, and failures told."""
 
-import argparse
 import gc
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import IO, TYPE_CHECKING, Final, NoReturn, final
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any, Final, cast, final
 
 from wadjet.base.errors import EngineBug, Error, Invalid, Malformed
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
     from wadjet.core.features import Features
     from wadjet.core.module import Module
 
@@ -30,28 +31,6 @@ class Failure(Exception):
 
 
 @final
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong with the usage in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        raise Failure(f"{message} (see `{self.prog} --help`)", BAD_USAGE)
-
-
-@final
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Finds the width of the terminal without `shutil`, which every start would load."""
-
-    def __init__(self, prog: str) -> None:
-        columns = os.environ.get("COLUMNS", "")
-        try:
-            width = int(columns) if columns.isdecimal() else os.get_terminal_size(1).columns
-        except OSError:
-            width = 80
-        super().__init__(prog, width=(width or 80) - 2)
-
-
-@final
 class Command:
     """One command: its options, and what it does with them."""
 
@@ -59,29 +38,25 @@ class Command:
         self,
         name: str,
         description: str,
-        options: Callable[[argparse.ArgumentParser], None],
-        run: Callable[[argparse.Namespace], int],
+        options: "Callable[[ArgumentParser], None]",
+        run: "Callable[[Namespace], int]",
         *,
         settles: bool = False,
+        plain: bool = False,
     ) -> None:
-        """`settles`: `run` calls `settle` itself."""
+        """`settles`: `run` calls `settle` itself. `plain`: the arguments are a file and what is for
+        the program in it, and are mostly given without options."""
         self._name: Final = name
         self._description: Final = description
         self._options: Final = options
         self._run: Final = run
         self._settles: Final = settles
+        self._plain: Final = plain
 
     def main(self, words: Sequence[str]) -> int:
         """Read the words after the command's name, and do it; the exit status."""
-        parser = Parser(
-            prog=f"wadjet {self._name}",
-            description=self._description,
-            formatter_class=_Formatter,
-            conflict_handler="resolve",  # objdump's -h is its own
-        )
-        self._options(parser)
         try:
-            args = parser.parse_args(words)
+            args = self._read(words)
             if not self._settles:
                 settle()
             return self._run(args)
@@ -96,6 +71,44 @@ class Command:
             return INTERNAL
         except SystemExit as end:  # argparse has printed the help
             return int(end.code or 0)
+
+    def _read(self, words: Sequence[str]) -> "Namespace":
+        """What the words after the command's name say."""
+        if self._plain and words and not words[0].startswith("-"):
+            defaults = Defaults()
+            self._options(defaults)  # type: ignore[arg-type]  # as far as it goes
+            return defaults.given(file=words[0], args=list(words[1:]))
+        from wadjet.cli.parser import Formatter, Parser
+
+        parser = Parser(
+            prog=f"wadjet {self._name}",
+            description=self._description,
+            formatter_class=Formatter,
+            conflict_handler="resolve",  # objdump's -h is its own
+        )
+        self._options(parser)
+        return parser.parse_args(words)
+
+
+@final
+class Defaults:
+    """Stands in for a parser where no option is given: making one, with what it needs to speak the
+    user's language, takes as long as reading a small program."""
+
+    def __init__(self) -> None:
+        self._found: Final[dict[str, Any]] = {}
+
+    def add_argument(
+        self, *names: str, default: object = None, action: str = "store", **_: object
+    ) -> None:
+        """Know what an option is if it is not given. (The first long name is the attribute's.)"""
+        name = next((name for name in names if name.startswith("--")), names[0])
+        value = False if action == "store_true" else default
+        self._found[name.lstrip("-").replace("-", "_")] = value
+
+    def given(self, **words: object) -> "Namespace":
+        """All options, and these words."""
+        return cast("Namespace", SimpleNamespace(**(self._found | words)))
 
 
 def settle() -> None:
@@ -183,14 +196,14 @@ def _write_pieces(pieces: Iterable[str], file: IO[bytes]) -> None:
         file.write(piece.encode())
 
 
-def add_output(parser: argparse.ArgumentParser, default: str) -> None:
+def add_output(parser: "ArgumentParser", default: str) -> None:
     """The option that says where to write."""
     parser.add_argument(
         "-o", "--output", metavar="OUT", help=f"where to write (default: {default})"
     )
 
 
-def add_features(parser: argparse.ArgumentParser, default: str) -> None:
+def add_features(parser: "ArgumentParser", default: str) -> None:
     """The option that chooses what the standard is."""
     parser.add_argument(
         "--features",
@@ -202,7 +215,7 @@ def add_features(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def add_tier(parser: argparse.ArgumentParser) -> None:
+def add_tier(parser: "ArgumentParser") -> None:
     """The option that chooses how code is run."""
     parser.add_argument(
         "--tier",
@@ -212,7 +225,7 @@ def add_tier(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_features(args: argparse.Namespace) -> "Features":
+def chosen_features(args: "Namespace") -> "Features":
     """The features that the option names."""
     from wadjet.core.features import parse_features
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from wadjet.base.errors import Invalid, Malformed
 from wadjet.cli.common import (
-    Command, Failure, Parser, add_output, explain, read_input, read_module, write_output,
+    Command, Failure, add_output, explain, read_input, read_module, write_output,
     write_text,
 )  # fmt: skip
+from wadjet.cli.parser import Parser
 from wadjet.cli.components import read_component
 
 if TYPE_CHECKING:

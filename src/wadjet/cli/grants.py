@@ -2,18 +2,20 @@
 
 import os
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wadjet.cli.common import BAD_USAGE, Failure
 from wadjet.wasi import Wasi
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
 _SIZE: Final = r"(\d+) *(?:([KMGT])(?:i?B)?|B)?"
 _UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
-def add_grants(parser: ArgumentParser) -> None:
+def add_grants(parser: "ArgumentParser") -> None:
     """What the guest may use."""
     parser.add_argument(
         "--dir",
@@ -52,7 +54,7 @@ def add_grants(parser: ArgumentParser) -> None:
     )
 
 
-def granted(args: Namespace, words: Sequence[str], **streams: Any) -> Wasi:
+def granted(args: "Namespace", words: Sequence[str], **streams: Any) -> Wasi:
     """What the options grant a program that is given these words, its own name first."""
     try:
         return Wasi(
@@ -82,10 +84,17 @@ def _environment(words: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
+def _unfit(message: str) -> Exception:
+    """What tells that an option has a value that will not do."""
+    from argparse import ArgumentTypeError
+
+    return ArgumentTypeError(message)
+
+
 def _directory(word: str) -> tuple[str, str]:
     host, _, guest = word.partition("::")
     if not os.path.isdir(host):
-        raise ArgumentTypeError(f"{host} is no directory")
+        raise _unfit(f"{host} is no directory")
     return guest or host, host
 
 
@@ -95,14 +104,14 @@ def _authorities(word: str) -> str:
     try:
         client_context(word)
     except OSError as error:  # of which SSLError is one
-        raise ArgumentTypeError(f"{word}: {error.strerror or error}") from None
+        raise _unfit(f"{word}: {error.strerror or error}") from None
     return word
 
 
 def natural(word: str) -> int:
     """A number that is not negative."""
     if not word.isdecimal():
-        raise ArgumentTypeError(f"{word!r} is no number")
+        raise _unfit(f"{word!r} is no number")
     return int(word)
 
 
@@ -111,9 +120,9 @@ def seconds(word: str) -> float:
     try:
         found = float(word.removesuffix("s"))
     except ValueError:
-        raise ArgumentTypeError(f"{word!r} is no number of seconds") from None
+        raise _unfit(f"{word!r} is no number of seconds") from None
     if not 0 <= found < 1e9:
-        raise ArgumentTypeError(f"{word} seconds cannot be waited for")
+        raise _unfit(f"{word} seconds cannot be waited for")
     return found
 
 
@@ -121,5 +130,5 @@ def size(word: str) -> int:
     """A number of bytes."""
     match = re.fullmatch(_SIZE, word, re.IGNORECASE)
     if match is None:
-        raise ArgumentTypeError(f"{word!r} is no size; 1000000, 64MiB and 2G are")
+        raise _unfit(f"{word!r} is no size; 1000000, 64MiB and 2G are")
     return int(match[1]) << _UNITS.get((match[2] or "").upper(), 0)

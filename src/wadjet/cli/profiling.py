@@ -1,16 +1,18 @@
 """`--profile`: a flame graph of the program that runs."""
 
 import os
-from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
 #: Seconds between two looks.
 _PERIOD: Final = 0.002
 
 
-def add_profile(parser: ArgumentParser) -> None:
+def add_profile(parser: "ArgumentParser") -> None:
     """The option that asks for it."""
     parser.add_argument(
         "--profile",
@@ -20,7 +22,7 @@ def add_profile(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def profiled(args: Namespace) -> Iterator[None]:
+def profiled(args: "Namespace") -> Iterator[None]:
     """Watch what runs inside, however it ends, and write what was seen. OSError if that fails."""
     if args.profile is None:
         yield

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +20,15 @@ from wadjet.cli.profiling import add_profile, profiled
 from wadjet.wasi.run import Program, load
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
     from wadjet.api.component import Component
 
 TRAPPED: Final = 134
 OUT_OF_TIME: Final = 124
 
 
-def _options(parser: ArgumentParser) -> None:
+def _options(parser: "ArgumentParser") -> None:
     add_grants(parser)
     parser.add_argument(
         "--invoke",
@@ -44,10 +45,10 @@ def _options(parser: ArgumentParser) -> None:
     add_profile(parser)
     add_features(parser, "default")
     parser.add_argument("file", metavar="FILE", help="a module or component, binary or text")
-    parser.add_argument("args", metavar="ARG", nargs=REMAINDER, help="what the program is given")
+    parser.add_argument("args", metavar="ARG", nargs="...", help="what the program is given")
 
 
-def _run(args: Namespace) -> int:
+def _run(args: "Namespace") -> int:
     program = _load(args)
     grants = granted(args, [os.path.basename(args.file), *([] if args.invoke else args.args)])
     limits = wadjet.Limits(seconds=args.timeout, memory=args.max_memory, fuel=args.fuel)
@@ -69,7 +70,7 @@ def _run(args: Namespace) -> int:
 
 
 def _run_program(
-    args: Namespace, program: "wadjet.Module | Component", grants: Wasi, limits: wadjet.Limits
+    args: "Namespace", program: "wadjet.Module | Component", grants: Wasi, limits: wadjet.Limits
 ) -> int:
     if not isinstance(program, wadjet.Module):
         return _run_component(args, program, grants, limits)
@@ -83,7 +84,7 @@ def _status(code: int) -> int:
     return code & 0xFF or (1 if code else 0)
 
 
-def _load(args: Namespace) -> "wadjet.Module | Component":
+def _load(args: "Namespace") -> "wadjet.Module | Component":
     try:
         return load(args.file, chosen_features(args), args.tier)
     except Error as error:
@@ -93,7 +94,7 @@ def _load(args: Namespace) -> "wadjet.Module | Component":
 
 
 def _run_component(
-    args: Namespace, component: "Component", grants: Wasi, limits: wadjet.Limits
+    args: "Namespace", component: "Component", grants: Wasi, limits: wadjet.Limits
 ) -> int:
     """Run the command that a component is, or call what was asked for; the exit status."""
     from wadjet.wasi.command import ComponentProgram
@@ -112,7 +113,7 @@ def _run_component(
         return command.start()
 
 
-def _start(args: Namespace, module: wadjet.Module, program: Program) -> int:
+def _start(args: "Namespace", module: wadjet.Module, program: Program) -> int:
     """Run the command, or call what was asked for; the exit status."""
     functions = {e.name: e.type for e in module.exports if isinstance(e.type, FuncType)}
     if args.invoke is None:
@@ -178,4 +179,5 @@ COMMAND = Command(
     _options,
     _run,
     settles=True,
+    plain=True,
 )
