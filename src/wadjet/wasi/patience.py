@@ -1,9 +1,8 @@
 """Time limits that count only the time in which the event loop could have done the work."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final, final
+from types import TracebackType
+from typing import Final, Self, final
 
 #: Seconds between two looks at the loop, and how late one may be.
 _BEAT: Final = 0.05
@@ -18,36 +17,21 @@ class Patience:
     """
 
     def __init__(self) -> None:
-        self._waiting = 0
+        #: how many limits run
+        self.limits = 0
         self._lost = 0.0
         #: when the loop should look at the clock next
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[asyncio.Timeout]:
-        """Cancel what is done in here after so many seconds. Raises TimeoutError then; rescheduling
-        what is given ends it earlier."""
-        loop = asyncio.get_running_loop()
-        if self._timer is None:
-            self._beat()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(None) as clock:
-                look = _Look(self, clock, seconds)
-                try:
-                    yield clock
-                finally:
-                    look.timer.cancel()
-        finally:
-            self._waiting -= 1
-            if not self._waiting and self._timer is not None:
-                self._lost = self.lost(loop)
-                self._timer.cancel()
-                self._timer = None
+    def within(self, seconds: float) -> "Within":
+        """Cancel what is done in here after so many seconds. Raises TimeoutError then."""
+        return Within(self, seconds)
 
     def lost(self, loop: asyncio.AbstractEventLoop) -> float:
         """The seconds that the loop lost so far."""
+        if self._timer is None:
+            self._beat()
         late = loop.time() - self._due
         return self._lost + late if late > _SLACK else self._lost
 
@@ -55,25 +39,64 @@ class Patience:
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             self._lost = self.lost(loop)
+            if not self.limits:
+                self._timer = None
+                return
         self._due = loop.time() + _BEAT
         self._timer = loop.call_at(self._due, self._beat)
 
 
 @final
-class _Look:
-    """What looks whether the time of one task is over."""
+class Within:
+    """One limit, as `asyncio.timeout` has them, for one task."""
 
-    def __init__(self, patience: Patience, clock: asyncio.Timeout, seconds: float) -> None:
+    __slots__ = ("_before", "_ended", "_loop", "_lost", "_patience", "_seconds", "_task", "_timer")
+
+    def __init__(self, patience: Patience, seconds: float) -> None:
         self._patience: Final = patience
-        self._clock: Final = clock
-        self._loop: Final = asyncio.get_running_loop()
-        self._lost = patience.lost(self._loop)
-        self.timer = self._loop.call_later(seconds, self._look)
+        self._seconds: Final = seconds
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        task, patience = asyncio.current_task(), self._patience
+        assert task is not None, "limits are for tasks"
+        self._task = task
+        #: by how many others it is cancelled
+        self._before = task.cancelling()
+        self._loop = loop = asyncio.get_running_loop()
+        patience.limits += 1
+        self._lost = patience.lost(loop)
+        self._timer: asyncio.Handle = loop.call_later(self._seconds, self._look)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._patience.limits -= 1
+        self._timer.cancel()
+        if self._ended:
+            others = self._task.uncancel() > self._before
+            if kind is asyncio.CancelledError and not others:
+                raise TimeoutError from error
+
+    def end(self) -> None:
+        """Its time is over now."""
+        if not self._ended:
+            self._timer.cancel()
+            self._timer = self._loop.call_soon(self._cancel)
 
     def _look(self) -> None:
+        """Whether its time is over, or some of it was lost."""
         lost = self._patience.lost(self._loop)
         more, self._lost = lost - self._lost, lost
         if more > _SLACK:
-            self.timer = self._loop.call_later(more, self._look)
+            self._timer = self._loop.call_later(more, self._look)
         else:
-            self._clock.reschedule(self._loop.time())
+            self._cancel()
+
+    def _cancel(self) -> None:
+        self._ended = True
+        self._task.cancel()

@@ -4,7 +4,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -17,7 +17,7 @@ from wadjet.canon.root import Call, Func
 from wadjet.wasi.common.forms import ResultError
 from wadjet.wasi.http.errors import HttpError, internal, status_of
 from wadjet.wasi.http.message import Body, Request, Response
-from wadjet.wasi.patience import Patience
+from wadjet.wasi.patience import Patience, Within
 from wadjet.wasi.pool import Pool, Worker
 from wadjet.wasi.tally import Counters
 from wadjet.wasi.world import Wasi
@@ -242,7 +242,7 @@ class _Exchange(ABC):
         #: what ended the body before its end
         self._failure: HttpError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._clock: asyncio.Timeout | None = None
+        self._clock: Within | None = None
         self._late: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
 
@@ -321,7 +321,7 @@ class _Exchange(ABC):
         self._settle(error)
         self._failure = error
         if self._clock is not None:
-            self._clock.reschedule(asyncio.get_running_loop().time())
+            self._clock.end()
 
     # -- The client's side ------------------------------------------------------------------------
 
@@ -364,7 +364,7 @@ class _Exchange(ABC):
         assert found is not None, "it was waited for"
         return found
 
-    def _within(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
+    def _within(self) -> Within:
         return self._service.patience.within(self._service.limits.seconds)
 
     async def _pieces(self, body: Body) -> AsyncIterator[bytes]:
