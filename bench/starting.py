@@ -1,13 +1,19 @@
-"""From the file to the first result: whole processes, cold and warm, and what they take of memory.
+"""From the file to the first result: whole processes, cold and warm, and what they take.
+
+    python -m bench --part cold --large --rounds 1
 
 *Cold* is with an empty cache, *warm* with what the cold start left there. Beside wadjet runs
 wasmtime from Python: compiling (its column of every table) and with its own cache. Times are wall
-clock from the start of the process to its first byte of output and to its end. Memory is the most
-that was resident: of the process itself, and in a column apart of those that it started, together.
+clock from the start of the process to its first byte of output and to its end; processor time is of
+all processes, those that it started as well. Memory is the most that was resident: of the process
+itself, and in a column apart of those that it started, together.
 """
 
+import ctypes
 import json
 import lzma
+import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -15,9 +21,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from bench.engines import environment
@@ -25,24 +32,38 @@ from bench.measure import Progress, Row
 from bench.programs import PROGRAMS, Job
 from bench.workloads import folder, programs
 
-#: Small programs that are measured anyway.
-_CHOSEN = ("lua", "sqlite", "own_sha256")
+#: Small programs that are measured anyway: two large ones among them, and one-loop programs.
+_CHOSEN = ("lua", "sqlite", "own_sha256", "own_mandelbrot", "own_matmul")
 #: Seconds between two looks at how much memory is resident.
 _PERIOD = 0.003
 #: Columns beside those of the engines.
 CACHED = "wasmtime, cached"
 HELPERS = "its helpers"
-FIRST, ALL, MEMORY = "first output", "in all", "memory"
-TITLES = tuple(f"{way}, {what}" for what in (FIRST, ALL, MEMORY) for way in ("Cold", "Warm"))
+FIRST, ALL, PROCESSOR, MEMORY = "first output", "in all", "processor time", "memory"
+TITLES = tuple(
+    f"{way}, {what}" for what in (FIRST, ALL, PROCESSOR, MEMORY) for way in ("Cold", "Warm")
+)
+#: Linux's number for becoming the parent of orphans.
+_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Start:
+    """One program and how each engine starts it."""
+
+    name: str
+    commands: dict[str, list[str]]
+    stdin: bytes = b""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one process took: seconds to the first output and in all; bytes, of those that it
-    started as well."""
+    """What one process took: seconds to the first output, in all and of processors; bytes, of those
+    that it started as well."""
 
     first: float
     wall: float
+    processor: float
     memory: int
     helpers: int
 
@@ -55,7 +76,7 @@ class _Watch(threading.Thread):
         super().__init__(daemon=True)
         self._pid = pid
         self._over = threading.Event()
-        #: process → bytes, the most so far
+        #: process → the most bytes so far of the program that it runs now
         self.most: dict[int, int] = {}
 
     def run(self) -> None:
@@ -63,7 +84,7 @@ class _Watch(threading.Thread):
         while not self._over.wait(_PERIOD):
             with suppress(OSError):
                 for pid in (self._pid, *_children(self._pid)):
-                    self.most[pid] = max(self.most.get(pid, 0), _resident(pid))
+                    self.most[pid] = _resident(pid) or self.most.get(pid, 0)
 
     def stop(self) -> tuple[int, int]:
         """Bytes of the process, and of the others together."""
@@ -81,15 +102,32 @@ def _children(pid: int) -> list[int]:
 
 
 def _resident(pid: int) -> int:
-    """The most that was resident, in bytes."""
+    """The most that was resident, in bytes; 0 when the process has ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) << 10
     return 0
 
 
+@cache
+def _adopt() -> None:
+    """Who is left behind by a process becomes this one's, so that its time is known."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def _processor() -> float:
+    """Processor seconds of all that has ended below this process, once all has."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
     """Run a process to its end. RuntimeError where it fails."""
+    _adopt()
+    before = _processor()
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(stdin)
         given.seek(0)
@@ -110,7 +148,7 @@ def process(command: list[str], stdin: bytes, env: dict[str, str]) -> Taken:
         lines = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
     if child.returncode:
         raise RuntimeError(f"exit status {child.returncode}: {lines[-1]}")
-    return Taken(first, wall, own, others)
+    return Taken(first, wall, _processor() - before, own, others)
 
 
 def commands(job: Job, tier: str) -> dict[str, list[str]]:
@@ -129,9 +167,36 @@ def commands(job: Job, tier: str) -> dict[str, list[str]]:
     return found
 
 
+def called(name: str, component: Path) -> Start:
+    """A component of which a function is called, in each engine from Python."""
+    command = [sys.executable, "-m", "bench.called"]
+    ways = {"wadjet": [*command, "wadjet", str(component)]}
+    ways["wasmtime"] = [*command, "wasmtime", str(component)]
+    ways[CACHED] = [*ways["wasmtime"], "cached"]
+    return Start(name, ways)
+
+
+def _components() -> Iterable[tuple[str, Path]]:
+    """Those of the same world, in JavaScript and in Python."""
+    from tests.programs.made import python_component
+
+    yield "a JavaScript component", folder() / "components" / "calc_qjs.wasm"
+    yield "a Python component", python_component()
+
+
+@contextmanager
+def starts(chosen: list[str], large: bool, tier: str) -> Iterator[list[Start]]:
+    """What is measured: a program that others need the output of comes before them."""
+    with jobs(chosen, large) as found:
+        begun = [Start(job.name, commands(job, tier), job.stdin) for job in found]
+        if large and not chosen:
+            begun += [called(*each) for each in _components()]
+        yield begun
+
+
 @contextmanager
 def jobs(chosen: list[str], large: bool) -> Iterator[list[Job]]:
-    """The first job of each program that is measured."""
+    """The jobs of each program that is measured."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         found = [
@@ -143,7 +208,8 @@ def jobs(chosen: list[str], large: bool) -> Iterator[list[Job]]:
             found.append(_go_mix(work))
         for program, make in PROGRAMS.items() if large or chosen else ():
             if program in chosen or (large and not chosen):
-                found += make(work)[:1]
+                found += make(work)
+        found = list({job.name: job for job in found}.values())  # some programs share a job
         yield [replace(job, wasm=_named(job, work / "programs")) for job in found]
 
 
@@ -163,11 +229,11 @@ def _go_mix(work: Path) -> Job:
     return Job("go_mix", target, ("go_mix",), lambda _: None)
 
 
-def starts(job: Job, rounds: int, tier: str, problems: dict[str, str]) -> dict[str, list[Taken]]:
-    """Every way to start a job: rounds interleave, and each cold start of ours has its warm one.
-    Of what fails, `problems` has why."""
+def rounds_of(start: Start, rounds: int, problems: dict[str, str]) -> dict[str, list[Taken]]:
+    """Every way to start a program: rounds interleave, and each cold start of ours has its warm
+    one. Of what fails, `problems` has why."""
     found: dict[str, list[Taken]] = {}
-    ways = commands(job, tier)
+    ways = start.commands
     for turn in range(rounds):
         cache = tempfile.mkdtemp(prefix="wadjet-bench-")
         env = {**environment(), "WADJET_CACHE": cache}
@@ -178,8 +244,8 @@ def starts(job: Job, rounds: int, tier: str, problems: dict[str, str]) -> dict[s
             ):  # fmt: skip
                 try:
                     if way == CACHED and turn == 0:
-                        process(ways[engine], job.stdin, env)  # fills its cache
-                    found.setdefault(way, []).append(process(ways[engine], job.stdin, env))
+                        process(ways[engine], start.stdin, env)  # fills its cache
+                    found.setdefault(way, []).append(process(ways[engine], start.stdin, env))
                 except RuntimeError as error:
                     problems[engine] = str(error)
         finally:
@@ -192,14 +258,14 @@ def measure(
 ) -> dict[str, list[Row]]:
     """The tables of `TITLES`: a row for each program, named ones or those that are there anyway."""
     tables: dict[str, list[Row]] = {title: [] for title in TITLES}
-    with jobs(chosen, large) as found:
-        for job in found:
-            say(job.name)
+    with starts(chosen, large, tier) as found:
+        for start in found:
+            say(start.name)
             problems: dict[str, str] = {}
-            taken = starts(job, rounds, tier, problems)
+            taken = rounds_of(start, rounds, problems)
             for title, rows in tables.items():
                 way, what = title.split(", ", 1)
-                rows.append(_row(job.name, way, what, taken, problems))
+                rows.append(_row(start.name, way, what, taken, problems))
     return tables
 
 
@@ -218,4 +284,4 @@ def _row(
 def _figure(taken: Taken, what: str) -> float:
     if what == MEMORY:
         return taken.memory / 1e6
-    return taken.first if what == FIRST else taken.wall
+    return {FIRST: taken.first, ALL: taken.wall, PROCESSOR: taken.processor}[what]
