@@ -14,12 +14,13 @@ from wadjet.core.features import ALL
 from wadjet.core.module import Module
 from wadjet.core.text import parse
 from wadjet.core.validate import validate
-from wadjet.engine.llvm.compile import FULL, QUICK
+from wadjet.engine.llvm.compile import FAIR, FULL, QUICK
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.instantiate import instantiate
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.tiers.auto import AutoCode
-from wadjet.engine.tiers.background import Background, Worker
+from wadjet.engine.tiers.background import Background, Worker, background
+from wadjet.engine.tiers.worker import TEXT as LLVM_TEXT
 
 SOURCE = Path(wadjet.__file__).resolve().parent.parent
 #: `spin` is called again and again and has a loop of its own; `large` is larger than small.
@@ -109,6 +110,48 @@ def test_hot_functions_are_optimised_fully() -> None:
         assert call(instance, 0, 1_000_000) == call(instance, 0, 1_000_000)
     assert code.level(0) == FULL
     assert code.level(1) == -1
+
+
+def _is_ready(queue: Background) -> bool:
+    return queue._running
+
+
+def _ends(queue: Background) -> None:
+    """Wait until it has no process any more."""
+    end = time.monotonic() + 60
+    while queue._worker is not None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert queue._worker is None
+
+
+def test_what_compiles_many_functions_is_expected_to_be_hot() -> None:
+    queue = background()
+    _ends(queue)
+    code = code_of(f"(module {'(func)' * 20})")
+    instance = instantiate(Store(), code, [])
+    for index in range(5):
+        instance.func(index).call_raw([])
+    assert not _is_ready(queue)
+    for index in range(5, 20):
+        instance.func(index).call_raw([])
+    assert _is_ready(queue)
+    _ends(queue)
+
+
+def test_a_worker_that_has_nothing_to_do_does_what_is_asked() -> None:
+    queue, text = Background(), b"define void @f() {\n ret void\n}"
+    assert queue.ask(LLVM_TEXT, FAIR, text) == b""  # it has none
+    code = code_of()
+    queue.get_ready(code)
+    answer, end = b"", time.monotonic() + 60
+    while not answer and time.monotonic() < end:
+        answer = queue.ask(LLVM_TEXT, FAIR, text)
+    assert answer.startswith(b"\x7fELF")
+    worker = queue._worker
+    assert worker is not None
+    with worker.free:
+        assert queue.ask(LLVM_TEXT, FAIR, text) == b""  # it has something to do
+    _ends(queue)
 
 
 @pytest.mark.parametrize("how", ["nothing to start", "cannot start", "dies at once"])

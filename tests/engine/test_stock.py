@@ -26,7 +26,8 @@ pytestmark = pytest.mark.skipif(bool(unsupported()), reason="has no native tier"
 
 WANTED = [FuncType((I32,), (I32,)), FuncType((F64, F64), (F64,)), FuncType((), ())]
 
-#: Doors in and out, a row, a trap; what is not in stock is nowhere.
+#: Doors in and out, a row, a trap, a throw of a tag that is not the first; what is not in stock is
+#: nowhere.
 PROGRAM = """
 import sys, wadjet
 from pathlib import Path
@@ -36,9 +37,19 @@ module = wadjet.Module.from_text('''(module
   (import "host" "twice" (func $twice (param i32) (result i32)))
   (func (export "f") (param i32) (result i32)
     (call $twice (i32.trunc_sat_f64_u (f64.convert_i32_s (local.get 0)))))
-  (func (export "g") unreachable))''')
+  (func (export "g") unreachable)
+  (memory 1)
+  (tag)
+  (tag $error (param i32))
+  (func $throw (param i32)
+    (i32.store (i32.const 0) (local.get 0)) (throw $error (i32.load (i32.const 0))))
+  (func (export "h") (param i32) (result i32)
+    (block $caught (result i32)
+      (try_table (catch $error $caught) (call $throw (local.get 0)))
+      unreachable)))''')
 exports = wadjet.Instance(module, {"host": {"twice": lambda x: 2 * x}}).exports
 assert exports.f(21) == 42
+assert exports.h(7) == 7
 try:
     exports.g()
 except wadjet.Trap as trap:

@@ -8,7 +8,7 @@ locals in other registers are saved before and fetched after.
 from typing import TYPE_CHECKING, Final, cast
 
 from wadjet.core.opcodes import Op
-from wadjet.core.types import I32, V128, FuncType, ValType
+from wadjet.core.types import FUNCREF, I32, V128, FuncType, ValType
 from wadjet.engine.baseline.branches import stop
 from wadjet.engine.baseline.frame import CONTEXT, ON_STACK, is_float, move, parallel
 from wadjet.engine.baseline.function import Beyond, FunctionCompiler, Handler
@@ -174,7 +174,7 @@ def _find(c: FunctionCompiler, imm: object, i: int) -> None:
     x, table = cast(tuple[int, int], imm)
     layout, type_ = c.home.layout, c.home.valid.types[x]
     if not type_.final:
-        c.home.row(c, i, _callee)
+        c.home.row(c, i, _callee, ((c.home.tables[table].limits.addr,), (FUNCREF,), ()))
         _to_r11(c)
         return
     index = c.pop()

@@ -1,19 +1,22 @@
 """Exceptions (spec 4.6.8) and the legacy try, in baseline code: see `emit.exceptions` for how they
 travel. Making one is a row; catching is a few compares."""
 
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from wadjet.core.body import Catch
 from wadjet.core.opcodes import Op
-from wadjet.core.types import F32, I32, V128
+from wadjet.core.types import EXNREF, F32, I32, V128
 from wadjet.engine.baseline.branches import branch, stop
 from wadjet.engine.baseline.frame import CONTEXT
 from wadjet.engine.baseline.function import Block, Catcher, FunctionCompiler
 from wadjet.engine.baseline.x86 import (
-    NE, R10, R11, RAX, XMM0, at, copy_vector, int32, rm, to_frame,
+    NE, R10, R11, RAX, RDI, RDX, XMM0, at, copy_vector, int32, rm, to_frame,
 )  # fmt: skip
 from wadjet.engine.contract.heap import exception_layout
 from wadjet.engine.contract.layout import VM_CONTEXT, VM_STORE
+
+if TYPE_CHECKING:
+    from wadjet.engine.emit.function import FunctionEmitter
 
 _EXCEPTION: Final = VM_STORE["exception"]
 
@@ -67,8 +70,24 @@ def _push_word(c: FunctionCompiler) -> None:
 # --- throwing ------------------------------------------------------------------------------------
 
 
+def _thrown(e: "FunctionEmitter", imm: object, i: int) -> None:
+    """A throw, in a row for all tags that carry the same."""
+    from wadjet.engine.emit.exceptions import throw
+    from wadjet.engine.emit.rows import GIVEN
+
+    throw(e, imm, i, GIVEN)
+
+
 def _throw(c: FunctionCompiler, imm: object, i: int) -> None:
-    c.home.row(c, i)
+    tag = cast(int, imm)
+    given = at(b"\x8b", RDX, RDI, c.home.layout("tags", tag), 1)
+    c.home.row(c, i, _thrown, (c.home.tag_type(tag).params, (), ()), given)
+    c.jump(c.handler_label())
+    stop(c)
+
+
+def _throw_ref(c: FunctionCompiler, imm: object, i: int) -> None:
+    c.home.row(c, i, effect=((EXNREF,), (), ()))
     c.jump(c.handler_label())
     stop(c)
 
@@ -170,7 +189,7 @@ def begin(c: FunctionCompiler, block: Block, catches: tuple[Catch, ...]) -> None
 
 EXCEPTIONS: Final = {
     Op.THROW: _throw,
-    Op.THROW_REF: _throw,
+    Op.THROW_REF: _throw_ref,
     Op.RETHROW: _rethrow,
     Op.CATCH: _catch,
     Op.CATCH_ALL: _catch_all,

@@ -13,7 +13,7 @@ from wadjet.base.digests import digest
 from wadjet.core.body import Handler as Suspended
 from wadjet.core.body import MemArg
 from wadjet.core.opcodes import ROWS, Op, row
-from wadjet.core.types import FUNCREF, I32, I64, V128, FuncType, ValType
+from wadjet.core.types import I32, I64, V128, FuncType, ValType
 from wadjet.core.validate import ValidModule
 from wadjet.engine.baseline.branches import branch
 from wadjet.engine.baseline.bulk import BULK
@@ -159,12 +159,15 @@ class Baseline:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def row(self, c: FunctionCompiler, i: int, how: "Emit | None" = None) -> None:
-        """Compile an instruction as a call of a row. `how` emits another than its own."""
+    def row(
+        self, c: FunctionCompiler, i: int, how: "Emit | None" = None, effect: Moves | None = None,
+        given: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Compile an instruction as a call of a row. `how` emits another than its own, with
+        another `effect`; `given` is code that puts what that wants to know into rdx, where rdi has
+        the context."""
         op, imm = c.body.ops[i], c.body.imms[i]
-        effect = self._effect(c, i)
-        if how is not None:
-            effect = (effect[0][-1],), (FUNCREF,), ()
+        effect = effect or self._effect(c, i)
         before, after, labels = effect
         if V128 in before or V128 in after:
             c.needs_vectors()
@@ -177,7 +180,7 @@ class Baseline:
         c.flush(floor)
         leave_registers(c)
         start = floor + found.base
-        c.code += rm(b"\x8d", RSI, c.slots[start], 1) + rm(b"\x8b", RDI, CONTEXT, 1)
+        c.code += rm(b"\x8d", RSI, c.slots[start], 1) + rm(b"\x8b", RDI, CONTEXT, 1) + given
         c.call_row(found.loaded)
         fetch_registers(c)
         if self.exceptions and op in _THROWING:
@@ -201,8 +204,6 @@ class Baseline:
             at = self._address_type(c.body.imms[i], r.immediates)
             ins = tuple(at if t is None else t for t in r.params)
             return ins, tuple(at if t is None else t for t in r.results), ()
-        if r.op == Op.THROW:
-            return self.tag_type(cast(int, c.body.imms[i])).params, (), ()
         if r.op == Op.MEMORY_COPY:
             ats = [self.memories[k].limits.addr for k in cast(tuple[int, int], c.body.imms[i])]
             return (*ats, I32 if I32 in ats else I64), (), ()

@@ -78,16 +78,18 @@ def tag_type(e: FunctionEmitter, tag: int) -> FuncType:
     return comp
 
 
-def _throw(e: FunctionEmitter, imm: object, i: int) -> None:
-    _raise(e, new_exception(e, cast(int, imm)))
+def throw(e: FunctionEmitter, imm: object, i: int, tag: str = "") -> None:
+    """Make an exception and send it on its way; `tag` is the value of its tag, if that is there."""
+    _raise(e, new_exception(e, cast(int, imm), tag))
 
 
-def new_exception(e: FunctionEmitter, tag: int) -> str:
-    """Make an exception of the operands on the stack."""
+def new_exception(e: FunctionEmitter, tag: int, value: str = "") -> str:
+    """Make an exception of the operands on the stack, with the value of its tag if that is there.
+    What is left is the word that stands for it."""
     type_ = tag_type(e, tag)
     layout = exception_layout(type_)
     payload = e.pops(len(type_.params))
-    vm_tag = e.fixed("i64", "%ctx", e.unit.layout("tags", tag))
+    vm_tag = value or e.fixed("i64", "%ctx", e.unit.layout("tags", tag))
     word = allocate(e, vm_tag, str(layout.size))
     pointer = e.let(f"inttoptr i64 {word} to ptr")
     for offset, t, value in zip(layout.offsets, type_.params, payload, strict=True):
@@ -244,7 +246,7 @@ def _rethrow(e: FunctionEmitter, imm: object, i: int) -> None:
 
 
 EXCEPTIONS: Final[dict[int, Emit]] = {
-    Op.THROW: _throw,
+    Op.THROW: throw,
     Op.THROW_REF: _throw_ref,
     Op.TRY_TABLE: _try_table,
     Op.TRY: _try,

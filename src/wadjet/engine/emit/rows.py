@@ -1,10 +1,11 @@
 """One instruction as a function of its own: operands and results in memory, everything else as in
 the body it stands in. For code that has no better way to do what the instruction does.
 
-    i32 row(ptr context, ptr operands)
+    i32 row(ptr context, ptr operands, i64 given)
 
-The operands lie below each other, the first at the pointer; so do the results. The answer is 0, or
-1 + n where control goes to label n, with the values it takes along as the results.
+The operands lie below each other, the first at the pointer; so do the results. What is given is
+known where the row is called, so that one row does for many modules: of a throw, the tag. The
+answer is 0, or 1 + n where control goes to label n, with the values it takes along as the results.
 """
 
 import re
@@ -19,6 +20,8 @@ from wadjet.engine.emit.function import Emit, Frame, FunctionEmitter, Unit
 from wadjet.engine.emit.llvmtypes import llvm_type
 from wadjet.engine.emit.unit import TRAILER, ways
 
+#: The value that is given.
+GIVEN: Final = "%given"
 _OPERAND: Final = re.compile(r"%o(\d+)\b")
 
 
@@ -46,7 +49,9 @@ def emit_row(
     """The row for the instruction at `place`: a function's index, and where it is in its body.
     `stride` bytes lie between two operands. `how` emits something else than all of it."""
     index, i = place
-    e = FunctionEmitter(Unit(valid, settings, frozenset((index,)), {}), index)
+    unit = Unit(valid, settings, frozenset((index,)), {})
+    unit.lasting = ""  # no instruction both accesses a memory and makes an object
+    e = FunctionEmitter(unit, index)
     before, after, labels = effect
     names = [f"%o{k}" for k in range(len(before))]
     e.stack = names[:]
@@ -100,7 +105,7 @@ def _leave(
 def _function(e: FunctionEmitter, loads: list[str]) -> list[str]:
     buffers = [f"%cells{n} = alloca [{CELL * n} x i8], align 16" for n in sorted(e.cells)]
     buffers += [f"%args{n} = alloca [{max(n, 1)} x i64]" for n in sorted(e.buffers)]
-    head = ["define hidden i32 @row(ptr %ctx, ptr %sp) #0 {", "entry:", *buffers]
+    head = [f"define hidden i32 @row(ptr %ctx, ptr %sp, i64 {GIVEN}) #0 {{", "entry:", *buffers]
     tail = []
     if e.trap_blocks:
         e.unit.declare("wj_trap", "declare void @wj_trap(ptr, i32) #1")

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, final
 
 from wadjet.engine.llvm.target import is_loaded
-from wadjet.engine.tiers.background import Worker
+from wadjet.engine.tiers.background import Worker, background
 from wadjet.engine.tiers.worker import TEXT
 
 #: Seconds without a request after which the process is dismissed.
@@ -42,8 +42,10 @@ class Apart:
                 self._worker = Worker(urgent=True)
 
     def compile(self, text: str, level: int) -> bytes | None:
-        """The object of some LLVM text."""
-        return self._ask(level, text.encode()) or None
+        """The object of some LLVM text. If the optimiser's process has nothing to do, that makes
+        it: it is there already."""
+        content = text.encode()
+        return background().ask(TEXT, level, content) or self._ask(level, content) or None
 
     def lend(self) -> Worker | None:
         """Give the process away, if there is one and nobody waits for its answer: once a guest is

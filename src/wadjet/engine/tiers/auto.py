@@ -12,12 +12,14 @@ for calls. From which of several loops around each other: the outermost first, s
 the landing as it is in the function; the next one if that has not been come by after a while.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from wadjet.core.validate import ValidModule
 from wadjet.engine.contract.settings import Settings
 from wadjet.engine.llvm.compile import FULL
 from wadjet.engine.runtime.image import Image, Placed
+from wadjet.engine.runtime.loader import Linkable
 from wadjet.engine.tiers.baseline import PromptCode
 from wadjet.engine.tiers.compiler import functions_object, landing_object
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _SAMPLES: Final = 0.0005
 #: The first sample is when one begins to look whether it is called.
 _FEWEST: Final = 2
+#: Functions that are compiled until an optimiser gets ready: short calls need fewer, programs more.
+_MANY: Final = 8
 #: Samples that find a loop where it was until an exit further inside is tried.
 _PATIENCE: Final = 5
 
@@ -60,6 +64,8 @@ class AutoCode(PromptCode):
         self._awaited: dict[int, int] = {}
         #: functions that were called after they were found running
         self._called: set[int] = set()
+        #: how many functions have been compiled at their first call
+        self._begun = 0
 
     def variant(self, settings: Settings) -> "AutoCode":
         """The same module with other settings."""
@@ -105,6 +111,15 @@ class AutoCode(PromptCode):
                 if self._image.slots[slot] == self._image.stub(slot):
                     self.direct(slot, address)
         return super().compile_slot(slot)
+
+    def build(self, slots: Sequence[int]) -> tuple[bytes | Linkable, int]:
+        """See `PromptCode.build`. What compiles many functions is a program, about to run."""
+        self._begun += 1
+        if self._begun == _MANY:
+            from wadjet.engine.tiers.background import background
+
+            background().get_ready(self)
+        return super().build(slots)
 
     # --- better code ---------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ _PATIENCE: Final = 2.0
 _PLACES: Final = 4
 #: Bytes of a function that may be optimised in this process.
 _SMALL: Final = 1000
+#: Bytes of a module that a worker reads before it is asked for anything.
+_READ_AHEAD: Final = 4 << 20
 #: What the process runs: it must find this very package, wherever that is.
 _START: Final = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
@@ -63,7 +65,16 @@ class Background:
         #: what is being optimised: whoever finds it running meanwhile says nothing new
         self._present: tuple[int, int] | None = None
         self._worker: Worker | None = None
+        #: whose functions are likely to be the first
+        self._expected: ref[AutoCode] | None = None
         os.register_at_fork(after_in_child=self._forked)
+
+    def get_ready(self, code: "AutoCode") -> None:
+        """Functions of this module are likely to be hot soon."""
+        with self._changed:
+            if not self._running and (os.cpu_count() or 1) > 1:
+                self._expected = ref(code)
+                self._start()
 
     def submit(self, code: "AutoCode", slot: int, pc: int = 0) -> None:
         """Have a function optimised, unless its module goes away first; what was found running at
@@ -77,13 +88,30 @@ class Background:
             job.heat += 1
             job.pc = pc
             if not self._running:
-                run = threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True)
-                try:
-                    run.start()
-                except RuntimeError:
-                    return  # no thread to be had, for instance as the interpreter shuts down
-                self._running = True
+                self._start()
             self._changed.notify()
+
+    def _start(self) -> None:
+        run = threading.Thread(target=self._run, name="wadjet-optimizer", daemon=True)
+        # there may be no thread to be had, for instance as the interpreter shuts down
+        with suppress(RuntimeError):
+            run.start()
+            self._running = True
+
+    def ask(self, kind: int, level: int, content: bytes) -> bytes:
+        """What the worker answers to a request, if there is one with nothing else to do."""
+        worker = self._worker
+        if worker is None or not worker.free.acquire(blocking=False):
+            return b""
+        answered = False
+        try:
+            found = worker.ask(kind, level, content)
+            answered = True
+        finally:
+            if not answered:  # interrupted: whatever is answered now is for nobody
+                worker.kill()
+            worker.free.release()
+        return found
 
     def _next(self) -> _Job | None:
         """The hottest job; None if there has been none for a while, and there is no thread now."""
@@ -100,8 +128,13 @@ class Background:
     def _run(self) -> None:
         from wadjet.engine.tiers.apart import apart
 
-        worker = self._worker = apart().lend() or Worker()
+        worker = self._worker = apart().lend() or Worker(urgent=True)
+        expected, self._expected = self._expected, None
         try:
+            if expected is not None:
+                with worker.free:
+                    worker.expect(expected())
+                del expected
             while job := self._next():
                 code = job.code()
                 if code is not None:
@@ -112,7 +145,8 @@ class Background:
             raise
         finally:
             self._worker = None
-            worker.close()
+            with worker.free:
+                worker.close()
 
     def _forked(self) -> None:
         """In a child process: the thread and the worker are the parent's."""
@@ -130,7 +164,8 @@ class Background:
             return
         if worker.alive:
             begun = time.perf_counter()
-            image = worker.compile(code, slot, way)
+            with worker.free:
+                image = worker.compile(code, slot, way)
             if image and way is not None:
                 code.land(slot, way, image)
             elif image:
@@ -151,10 +186,12 @@ class Background:
 @final
 class Worker:
     """The process at the other end. `alive` until something goes wrong with it; then it has not
-    answered, and will not. If it is `urgent`, it gets ready before it is asked for anything."""
+    answered, and will not. If it is `urgent`, it gets ready before it is asked for anything. Where
+    several threads may ask, they hold `free` meanwhile."""
 
     def __init__(self, *, urgent: bool = False) -> None:
         self.alive = False
+        self.free: Final = threading.Lock()
         #: whose module is in which place, the next to be given up first
         self._places: dict[ref[CompiledCode], int] = {}
         if not sys.executable or getattr(sys, "frozen", False):
@@ -174,6 +211,15 @@ class Worker:
             return
         self.alive = True
         atexit.register(self._process.kill)
+
+    def expect(self, code: "CompiledCode | None") -> None:
+        """Have it read a module for which it is going to be asked, if that is soon done."""
+        if self.alive and code is not None and code.source and len(code.source) < _READ_AHEAD:
+            try:
+                self._place(code)
+                self._streams()[0].flush()
+            except OSError:
+                self.alive = False
 
     def compile(self, code: "CompiledCode", slot: int, way: "WayOut | None" = None) -> bytes:
         """The optimised object of a function, or of what is left of it on a way out; empty if there

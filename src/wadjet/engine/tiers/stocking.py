@@ -31,13 +31,22 @@ _NUMBERS: Final = {"i": I32, "l": I64, "f": F32, "d": F64}
 _SHARED: Final = """
   (memory 1)
   (func (result i32) memory.size)
-  (func (param exnref) (throw_ref (local.get 0)))
   (func (param v128 v128) (result v128)
     (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 0 1 2 3 (local.get 0) (local.get 1)))
   (func (param v128 v128) (result v128)
     (i8x16.shuffle 4 5 6 7 0 1 2 3 0 1 2 3 0 1 2 3 (local.get 0) (local.get 1)))
   (func (param v128 v128) (result v128)
     (i8x16.shuffle 0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3 (local.get 0) (local.get 1)))
+"""
+#: What is thrown by C++, setjmp and Kotlin.
+_THROWING: Final = """
+  (tag (param i32))
+  (tag (param i64))
+  (tag (param externref))
+  (func (param i32) (throw 0 (local.get 0)))
+  (func (param i64) (throw 1 (local.get 0)))
+  (func (param externref) (throw 2 (local.get 0)))
+  (func (param exnref) (throw_ref (local.get 0)))
 """
 _TYPES: Final = frozenset((*_NUMBERS.values(), V128))
 #: Of the functions of WASI and of the Canonical ABI, and of whatever else is long and common:
@@ -118,9 +127,14 @@ def _build_rows(keep: Callable[[str, Callable[[], str]], bytes], arch: str) -> N
     """What the baseline compiler would ask for."""
     from wadjet.engine.baseline.module import ARCH, Baseline
 
-    if arch == ARCH:
-        valid = validate(parse(f"(module {_SHARED} {' '.join(_functions(arch))})"))
-        compiler = Baseline(valid, Settings(arch=arch, features=tuple(NAMED[arch])), keep)
+    if arch != ARCH:
+        return
+    for text in (_SHARED + " ".join(_functions(arch)), _THROWING):
+        valid = validate(parse(f"(module {text})"))
+        settings = Settings(
+            arch=arch, features=tuple(NAMED[arch]), exceptions=bool(valid.module.tags)
+        )
+        compiler = Baseline(valid, settings, keep)
         for slot in range(len(valid.module.codes)):
             compiler.compile(slot)
 

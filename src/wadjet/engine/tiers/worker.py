@@ -20,6 +20,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Sequence
+from importlib import import_module
 from typing import BinaryIO, Final
 
 from wadjet.base.errors import EngineBug, Error
@@ -41,6 +42,8 @@ ANSWER: Final = struct.Struct("<I")
 _NICE: Final = 5
 #: What it is told if somebody will wait soon.
 URGENT: Final = "urgent"
+#: What compiling a function loads: better before somebody waits for one.
+_EMITTERS: Final = ("wadjet.engine.emit.inlining", "wadjet.engine.emit.unit")
 
 Opened = tuple[ValidModule, Settings]
 
@@ -82,6 +85,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             if not places and hasattr(os, "nice"):
                 os.nice(_NICE)
             places[place] = _opened(content)
+            for name in _EMITTERS:
+                import_module(name)
             continue
         if kind in (COMPILE, LAND):
             answer = _functions(*places[place], kind, level, array("I", content))
