@@ -186,7 +186,8 @@ class RecordFile:
 
 def _read_from(file: int, start: int) -> bytes:
     pieces = []
-    while piece := os.pread(file, _PIECE, start):
+    while (rest := os.fstat(file).st_size - start) > 0:
+        piece = os.pread(file, min(rest, _PIECE), start)
         pieces.append(piece)
         start += len(piece)
     return b"".join(pieces)
