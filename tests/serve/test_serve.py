@@ -313,6 +313,22 @@ def test_time_that_the_loop_lost_counts_for_nobody() -> None:
     asyncio.run(main())
 
 
+def test_limits_hold_in_one_loop_after_another() -> None:
+    patience = Patience()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with patience.within(0.02):
+                await asyncio.sleep(30)
+        async with patience.within(30) as clock:
+            clock.end()
+        await asyncio.sleep(0)  # what ended too late ends nothing
+
+    for _ in range(3):
+        asyncio.run(main())
+        time.sleep(0.1)
+
+
 def test_an_asgi_application() -> None:
     async def main() -> None:
         app = asgi.Component(component(), tier="interpreter")

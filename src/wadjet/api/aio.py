@@ -2,8 +2,9 @@
 
 Guests and the event loop take turns in one thread. Whenever something that a guest waits for is
 over, `AsyncHost.pump` lets the guest's threads run until all of them wait again. A guest that is
-called from a running loop waits in that loop. One that is called from anywhere else waits in a loop
-of its own, which runs for as long as somebody waits.
+called from a running loop waits in that loop; if its store says so, it is stopped there when it
+computes for long, and goes on after others had their turn. One that is called from anywhere else
+waits in a loop of its own, which runs for as long as somebody waits.
 """
 
 import asyncio
@@ -44,8 +45,7 @@ class _Turns:
     """The guests of one loop that were stopped because they compute: one after the other goes on
     for a while, with rounds of the loop in between."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop: Final = loop
+    def __init__(self) -> None:
         self._steps: Final[deque[Callable[[], None]]] = deque()
         self._rounds = 0
 
@@ -58,7 +58,7 @@ class _Turns:
     def _next(self) -> None:
         self._rounds += 1
         if self._rounds <= _ROUNDS:
-            self._loop.call_soon(self._next)
+            asyncio.get_running_loop().call_soon(self._next)
             return
         try:
             self._steps.popleft()()
@@ -212,7 +212,7 @@ class AsyncHost(Host):
         loop = asyncio.get_running_loop()
         turns = _turns.get(loop)
         if turns is None:
-            turns = _turns[loop] = _Turns(loop)
+            turns = _turns[loop] = _Turns()
 
         def stepped() -> None:
             step()

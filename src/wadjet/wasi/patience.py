@@ -22,7 +22,9 @@ class Patience:
         self._lost = 0.0
         #: when the loop should look at the clock next
         self._due = 0.0
+        #: what looks, and in which loop
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def within(self, seconds: float) -> "Within":
         """Cancel what is done in here after so many seconds. Raises TimeoutError then."""
@@ -30,20 +32,22 @@ class Patience:
 
     def lost(self, loop: asyncio.AbstractEventLoop) -> float:
         """The seconds that the loop lost so far."""
-        if self._timer is None:
-            self._beat()
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
+            self._look_again(loop)
         late = loop.time() - self._due
         return self._lost + late if late > _SLACK else self._lost
 
-    def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._timer is not None:
-            self._lost = self.lost(loop)
-            if not self.limits:
-                self._timer = None
-                return
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = loop.time() + _BEAT
-        self._timer = loop.call_at(self._due, self._beat)
+        self._timer = loop.call_at(self._due, self._beat, loop)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lost = self.lost(loop)
+        if self.limits:
+            self._look_again(loop)
+        else:
+            self._timer = self._loop = None
 
 
 @final
