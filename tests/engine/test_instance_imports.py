@@ -12,7 +12,8 @@ import pytest
 
 from tests.engine.processes import succeeds
 from wadjet import (
-    Exhaustion, Function, Instance, Limits, Module, Store, Tag, Timeout, WasmException,
+    Exhaustion, Function, Global, Instance, Limits, Memory, Module, Store, Table, Tag, Timeout,
+    Trap, WasmException,
 )  # fmt: skip
 from wadjet.core.types import I32, FuncType
 
@@ -297,3 +298,78 @@ def test_exceptions_of_callables_pass_through_copies() -> None:
 
 def test_copies_after_a_fork_and_after_others_took_the_signals() -> None:
     succeeds(FORKING)
+
+
+EVERYTHING = """
+(module
+  (type $pair (struct (field i32) (field i64)))
+  (import "m" "memory" (memory 1))
+  (import "m" "f" (func $f (param i32) (result i32)))
+  (import "m" "table" (table 4 funcref))
+  (import "m" "global" (global $given (mut i32)))
+  (import "m" "tag" (tag $tag (param i32)))
+  (memory $own 1)
+  (table $mine 2 funcref)
+  (global $count (mut i32) (i32.const 5))
+  (tag $private (param i32))
+  (data (i32.const 4) "\\07")
+  (data (memory $own) (i32.const 4) "\\09")
+  (elem (table 0) (i32.const 1) func $f $sum)
+  (elem (table $mine) (i32.const 1) func $sum)
+  (func $sum (result i32)
+    (i32.add (i32.load8_u (i32.const 4)) (i32.load8_u $own (i32.const 4))))
+  (func (export "sum") (result i32) (call_indirect $mine (result i32) (i32.const 1)))
+  (func (export "count") (result i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (global.set $given (i32.add (global.get $given) (global.get $count)))
+    (global.get $given))
+  (func (export "throw") (param i32) (throw $tag (local.get 0)))
+  (func $raise (param i32) (throw $private (local.get 0)))
+  (func (export "caught") (param i32) (result i32)
+    (block $here (result i32)
+      (try_table (catch $private $here) (call $raise (local.get 0)))
+      (i32.const -1)))
+  (func (export "raise") (param i32) (call $raise (local.get 0)))
+  (func (export "field") (param i32) (result i32)
+    (struct.get $pair 0 (struct.new $pair (local.get 0) (i64.const 0))))
+  (export "private" (tag $private)))
+"""
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_copies_import_every_kind(tier: str) -> None:
+    module, kept = Module.from_text(EVERYTHING), []
+    for k in range(6):
+        memory, table, tag = Memory(1), Table(4), Tag(I32)
+        given = Global(I32, 10 * k, mutable=True)
+        imports = {"memory": memory, "table": table, "global": given, "tag": tag}
+        imports["f"] = lambda v, k=k: v + k
+        e = Instance(module, {"m": imports}, tier=tier).exports
+        assert (e.sum(), e.count(), given.value, memory[4]) == (16, 10 * k + 6, 10 * k + 6, 7)
+        assert (table[1](100), table[2](), e.caught(k), e.field(-k)) == (100 + k, 16, k, -k)
+        memory[4] = k
+        assert e.sum() == 9 + k
+        with pytest.raises(WasmException) as thrown:
+            e.throw(k)
+        assert thrown.value.tag is tag
+        with pytest.raises(WasmException) as private:
+            e["raise"](k)
+        assert private.value.tag is e.private
+        kept.append((e, k))
+    assert len({e.private for e, _ in kept}) == 6
+    assert [e.sum() - k for e, k in kept] == [9] * 6
+    assert tier == "interpreter" or module.code(tier).template is not None
+
+
+def test_segments_of_copies_may_not_fit_what_is_imported() -> None:
+    module = Module.from_text("""(module
+      (import "m" "memory" (memory 0)) (import "m" "table" (table 1 funcref))
+      (func $f (result i32) (i32.const 3))
+      (elem (i32.const 0) $f) (data (i32.const 65535) "ab"))""")
+    for _ in range(4):
+        table, memory = Table(1), Memory(1)
+        with pytest.raises(Trap, match="out of bounds memory access"):
+            Instance(module, {"m": {"memory": memory, "table": table}}, tier="optimizing")
+        assert table[0]() == 3
+        Instance(module, {"m": {"memory": Memory(2), "table": table}}, tier="optimizing")
+    assert module.code("optimizing").template is not None

@@ -22,7 +22,7 @@ from wadjet.core.types import DefType, FuncType, GlobalType, I32, NumType
 from wadjet.core.validate import validate
 from wadjet.engine.contract.layout import CELL, octets
 from wadjet.engine.runtime.code import ModuleCode
-from wadjet.engine.runtime.func import Func, HostFunc, function_type
+from wadjet.engine.runtime.func import Func, function_type
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instance import Instance
 from wadjet.engine.runtime.instantiate import instantiate
@@ -181,12 +181,7 @@ class Shims:
                 return none
             return result
 
-        results: tuple[Any, ...] = comp.results
-        made = {
-            "try": HostFunc(self.store, type_, attempt),
-            "finish": HostFunc(self.store, core_type((), results), finish),
-        }
-        instance = self._make(_PAUSER, comp, dict(made))
+        instance = self._make(_PAUSER, comp, {"try": attempt, "finish": finish})
         return instance.func(instance.module.exports[0].index)
 
     def runner(self, type_: FuncType) -> "Runner":

@@ -1,12 +1,12 @@
 """What holds references outside of frames and objects: globals, tables, element segments."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Final
 from weakref import ref
 
 
-class Holder(ABC):
+class Holder:  # no ABC, for `isinstance` of what derives from it would run Python code
     """Something that may hold references where only it knows."""
 
     __slots__ = ()

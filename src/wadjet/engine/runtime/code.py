@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from wadjet.core.subtyping import ClosedExtern, close_extern
+from wadjet.core.subtyping import ClosedExtern, ClosedFunc, close_extern
 from wadjet.core.types import ContType, FuncType, GlobalType, MemoryType, RefType, TableType
 from wadjet.engine.contract.layout import VM_FUNC, ContextLayout
 
@@ -38,6 +38,11 @@ class ModuleCode(ABC):
         self.func_type_ids: Final = array("Q", map(self.type_ids.__getitem__, valid.module.funcs))
         #: what each import must be
         self.imports: Final = [close_extern(i.type, types) for i in valid.module.imports]
+        #: the same of functions; which imports are functions, and which are not
+        self.func_imports: Final = [t for t in self.imports if isinstance(t, ClosedFunc)]
+        places = enumerate(self.imports)
+        self.func_places: Final = [k for k, t in places if isinstance(t, ClosedFunc)]
+        self.other_places: Final = sorted({*range(len(self.imports))} - {*self.func_places})
         #: what it exports, by name
         self.exports: Final = {e.name: e for e in valid.module.exports}
         self._names: dict[int, str] | None = None

@@ -1,6 +1,6 @@
 """The noun function (spec 4.2.6): of an instance, or a Python callable. A funcref points at it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, final
@@ -21,7 +21,7 @@ HOST_TYPES: Final[frozenset[type]] = frozenset({FunctionType, MethodType})
 HOST_SIZE: Final = VM_FUNC.size + VM_HOST_FUNC.size
 
 
-class Func(ABC):
+class Func:  # no ABC, for `isinstance` would run Python code each time
     """A function instance. `address` is that of its VMFunc and the word of a funcref to it.
 
     `deftype` is its canonical type, `type` the same as parameters and results, closed. Funcs

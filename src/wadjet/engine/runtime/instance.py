@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
-from wadjet.core.subtyping import ClosedFunc, close_global
+from wadjet.core.subtyping import close_global
 from wadjet.core.types import DefType
 from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import (
@@ -37,8 +37,8 @@ class Instance(Holder):
 
     __slots__ = (
         "__weakref__", "_block", "_entries", "_func_imports", "_functions", "_globals",
-        "code", "context", "given", "kept", "layout", "memories", "module", "store",
-        "tables", "tags", "types", "unit", "valid", "words",
+        "code", "context", "given", "global_imports", "kept", "layout", "memories", "module",
+        "store", "tables", "tags", "types", "unit", "valid", "words",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,8 @@ class Instance(Holder):
         self.memories: list[Memory] = []
         self.tables: list[Table] = []
         self._globals: list[Global] | None = [] if block is None else None
+        #: the globals it imports, if it has a block already
+        self.global_imports: Sequence[Global] = ()
         self.tags: list[Tag] = []
         #: the functions it imports, as they were given: callables are in its block
         self.given: Final = given
@@ -120,8 +122,7 @@ class Instance(Holder):
 
     def _host(self, index: int, callable_: Callable[..., Any]) -> HostFunc:
         """The host function that stands in its block already."""
-        type_ = self.code.imports[index]
-        assert isinstance(type_, ClosedFunc), "it imports functions only"
+        type_ = self.code.func_imports[index]
         place = self._block, self.func_address(index) - self.context
         return HostFunc(self.store, type_.type, callable_, place)
 
@@ -130,7 +131,8 @@ class Instance(Holder):
         """Its globals."""
         if self._globals is None:
             types = [close_global(g.type, self.types) for g in self.module.globals]
-            self._globals = [Global(t, None, self.cell(k)) for k, t in enumerate(types)]
+            own = [Global(t, None, self.cell(k)) for k, t in enumerate(types)]
+            self._globals = [*self.global_imports, *own]
         return self._globals
 
     def move(self, store: "Store") -> None:

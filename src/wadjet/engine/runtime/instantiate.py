@@ -5,20 +5,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wadjet.base.errors import Unlinkable
-from wadjet.core.body import Body
-from wadjet.core.module import Elem, Import
+from wadjet.core.module import Import
 from wadjet.core.subtyping import (
     ClosedExtern, ClosedFunc, ClosedTag, close_global, close_table, match_extern,
 )  # fmt: skip
 from wadjet.core.types import GlobalType, TableType
 from wadjet.engine.contract.layout import VM_CONTEXT, WORD
-from wadjet.engine.contract.traps import TrapCode, failure
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
 from wadjet.engine.runtime.func import HOST_TYPES, Func, HostFunc, func_of
 from wadjet.engine.runtime.global_ import Global
 from wadjet.engine.runtime.instance import Extern, Instance
 from wadjet.engine.runtime.memory import Memory
+from wadjet.engine.runtime.segments import items_of, run_data, run_elem
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.table import Table
 from wadjet.engine.runtime.template import template_of
@@ -48,16 +47,17 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     store.settle(code.native)
     code.prepare(store)
     module, types = code.valid.module, code.valid.types
-    if code.template is not None and len(imports) == len(code.imports):
+    if code.template is not None and len(imports) == code.layout.func_imports:
         if HOST_TYPES.issuperset(map(type, imports)):  # the usual case
-            return code.template.make(store, code, tuple(imports), plain=True)  # type: ignore[arg-type]
+            return code.template.make(store, code, tuple(imports))  # type: ignore[arg-type]
     linked = [
         link(store, i, declared, each)
         for i, declared, each in zip(module.imports, code.imports, imports, strict=True)
     ]
     code = code.linked([e for e in linked if isinstance(e, Func)])
     if code.template is not None:
-        return code.template.make(store, code, tuple(linked))  # type: ignore[arg-type]
+        functions, others = [linked[k] for k in code.func_places], code.other_places
+        return code.template.make(store, code, functions, [linked[k] for k in others])  # type: ignore[arg-type]
     given = [_extern(store, *each) for each in zip(code.imports, linked)]
     instance = Instance(store, code, [e for e in given if isinstance(e, Func)])
     instance.memories += [e for e in given if isinstance(e, Memory)]
@@ -73,8 +73,7 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     _make_tables(instance)
     _fill_context(instance)
     code.attach(instance)
-    _run_elems(instance)
-    _run_datas(instance)
+    _run_segments(instance)
     if code.again:
         code.template = template_of(instance)
     code.again = True
@@ -197,34 +196,15 @@ def _fill_context(instance: Instance) -> None:
 # --- initialising --------------------------------------------------------------------------------
 
 
-def _run_elems(instance: Instance) -> None:
+def _run_segments(instance: Instance) -> None:
+    """Write active segments, keep passive ones: first those of elements, then those of data."""
     for index, elem in enumerate(instance.module.elems):
         if elem.mode == "passive":
-            instance.keep_elem(index, _items(elem, instance))
+            instance.keep_elem(index, items_of(elem, instance))
         elif elem.mode == "active":
-            items = _items(elem, instance)
-            assert elem.offset is not None
-            offset = evaluate(elem.offset, instance)
-            instance.tables[elem.table].init(offset, memoryview(items), 0, len(items))
-
-
-def _items(elem: Elem, instance: Instance) -> "array[int]":
-    """The reference words of an element segment."""
-    items: Any = elem.items
-    if items and isinstance(items[0], Body):
-        return array("Q", [evaluate(body, instance) for body in items])
-    return instance.func_addresses(items)
-
-
-def _run_datas(instance: Instance) -> None:
+            run_elem(instance, elem)
     for index, data in enumerate(instance.module.datas):
         if data.mode == "passive":
             instance.keep_data(index, data.data)
         else:
-            assert data.offset is not None
-            offset = evaluate(data.offset, instance)
-            view = instance.memories[data.memory].view
-            end = offset + len(data.data)
-            if end > len(view):
-                raise failure(TrapCode.OUT_OF_BOUNDS_MEMORY)
-            view[offset:end] = data.data
+            run_data(instance, data)

@@ -60,6 +60,8 @@ class NativeCode(ModuleCode):
         self._imports = self.layout.func_imports
         count = len(valid.module.funcs)
         self._count = count
+        #: its types of structs and arrays, by index
+        self._objects: Final = [(x, t) for x, t in enumerate(valid.types) if is_object(t)]
         self._me: ref[NativeCode] = ref(self)
         #: where the code lies: the first has the slots
         self._images: list[Image] = [machine.new_image(self._me, count, self._room())]
@@ -245,20 +247,25 @@ class NativeCode(ModuleCode):
 
     def attach(self, instance: "Instance") -> None:
         """Fill the code of its functions and of the host functions it can reach."""
-        for index, memory in enumerate(instance.memories):
-            if self.wants_guard(index) and not memory.guarded:
-                raise failure(TrapCode.OUT_OF_MEMORY, "no address space for a guarded memory")
+        self._check_guards(instance)
         self.fill(instance)
         self._fill_objects(instance)
         self.machine.adopt(instance)
 
+    def _check_guards(self, instance: "Instance") -> None:
+        for index, memory in enumerate(instance.memories):
+            if not memory.guarded and self.wants_guard(index):
+                raise failure(TrapCode.OUT_OF_MEMORY, "no address space for a guarded memory")
+
     def attach_alike(self, instance: "Instance", shell: Shell) -> None:
-        """Its memories are guarded, and it has no objects."""
+        """The same for such an instance: much of it is done."""
+        self._check_guards(instance)
         with self.machine.lock:
             self._instances.add(ref(instance, self._instances.discard))
             if shell.version != self._version:
                 self._fill(instance)
                 shell.version = self._version
+        self._fill_objects(instance)
         self.machine.adopt(instance)
 
     def fill(self, instance: "Instance") -> None:
@@ -281,18 +288,15 @@ class NativeCode(ModuleCode):
 
     def _fill_objects(self, instance: "Instance") -> None:
         """The VMTypes of its structs, arrays and tags, if it has any."""
-        wanted = [(x, t) for x, t in enumerate(self.valid.types) if is_object(t)]
-        if not wanted and not instance.tags and not self.switches:
+        if not self._objects and not instance.tags and not self.switches:
             return
-        heap = instance.store.heap
+        heap, words, layout = instance.store.heap, instance.words, self.layout
         assert isinstance(heap, NativeHeap), "prepare() made it so"
-        VM_CONTEXT.write(instance.context, "gc", heap.address)
-        objects = instance.slots("objects", len(self.valid.types))
-        for x, type_ in wanted:
-            objects[x] = heap.vm_type(type_)
-        tags = instance.slots("tags", len(instance.tags))
+        words[VM_CONTEXT["gc"] // WORD] = heap.address
+        for x, type_ in self._objects:
+            words[layout("objects", x) // WORD] = heap.vm_type(type_)
         for k, tag in enumerate(instance.tags):
-            tags[k] = heap.vm_tag(tag.id, tag.type, tag)
+            words[layout("tags", k) // WORD] = heap.vm_tag(tag.id, tag.type, tag)
 
     def wants_guard(self, memory: int) -> bool:
         """Whether the code relies on the hardware to check accesses to a memory."""

@@ -1,11 +1,10 @@
-"""What all instances of a module that imports at most functions begin with, so that the next is a
-copy.
+"""What all instances of a module begin with, so that the next is a copy.
 
-When such a module is instantiated for the second time, what came of it is looked at before anything
+When a module is instantiated for the second time, what came of it is looked at before anything
 runs: words of its VMContext, VMFuncs and tables that are addresses of its own are told from those
 that are the same in every instance, and memories become an `Origin`. The next instance is the same
 words with its own address added where it belongs and the addresses of its imports, and a region
-that begins with the origin.
+that begins with the origin. Modules for which that would not do are in `template_of`.
 """
 
 import ctypes
@@ -14,21 +13,27 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Final, final
 
-from wadjet.core.subtyping import ClosedFunc, close_table
-from wadjet.core.types import MemoryType, RefType, TableType
-from wadjet.engine.contract.heap import is_object, is_traced
+from wadjet.core.body import Body
+from wadjet.core.module import Module
+from wadjet.core.opcodes import Op
+from wadjet.core.subtyping import close_table
+from wadjet.core.types import GlobalType, MemoryType, RefType, TableType
+from wadjet.engine.contract.heap import is_traced
 from wadjet.engine.contract.layout import (
     HOST_MAGIC, VM_CONTEXT, VM_FUNC, VM_HOST_FUNC, VM_MEMORY, VM_TABLE, WORD,
 )  # fmt: skip
 from wadjet.engine.runtime.code import ModuleCode
 from wadjet.engine.runtime.constants import evaluate
 from wadjet.engine.runtime.func import HOST_SIZE, Func, HostFunc
-from wadjet.engine.runtime.instance import Instance
+from wadjet.engine.runtime.global_ import Global
+from wadjet.engine.runtime.instance import Extern, Instance
 from wadjet.engine.runtime.memory import Memory
 from wadjet.engine.runtime.pages import Origin, round_up
+from wadjet.engine.runtime.segments import run_data, run_elem
 from wadjet.engine.runtime.shells import Shells
 from wadjet.engine.runtime.store import Store
 from wadjet.engine.runtime.table import Table
+from wadjet.engine.runtime.tag import Tag
 
 _MEMORY_BASE: Final = VM_CONTEXT["memory_base"] // WORD
 
@@ -73,10 +78,16 @@ class _Plan:
     for each import the VMFunc and the VMHostFunc that it has if it is a Python callable, and the
     VMFuncs of its own functions."""
 
-    __slots__ = ("_addresses", "_instance", "functions", "hosts", "imports", "places", "uses")
+    __slots__ = (
+        "_addresses", "_instance", "functions", "hosts", "imports", "memories", "places", "tables",
+        "uses",
+    )  # fmt: skip
 
     def __init__(self, instance: Instance) -> None:
         module, count = instance.module, len(instance.func_imports)
+        #: how many memories and tables are imported
+        self.memories: Final = len(instance.memories) - len(module.memories)
+        self.tables: Final = len(instance.tables) - len(module.tables)
         self._instance: Final = instance
         sizes = [VM_MEMORY.size] * len(module.memories) + [VM_TABLE.size] * len(module.tables)
         #: where VMMemories and VMTables are
@@ -90,43 +101,49 @@ class _Plan:
         self.uses: Final[list[tuple[int | None, int, int]]] = []
         self._addresses: Final = {f.address: k for k, f in enumerate(instance.func_imports)}
 
-    def relate(self, words: list[int], own: Iterable[int], table: int | None = None) -> None:
+    def relate(
+        self, words: list[int], places: Iterable[int], table: int | None = None
+    ) -> list[int]:
         """Make addresses in the instance's block distances; those of imported functions become
-        what they are if these are Python callables."""
-        instance = self._instance
+        what they are if these are Python callables. Which of the places have such."""
+        instance, own = self._instance, []
         functions = instance.context + instance.layout.size
-        for place in own:
-            k = self._addresses.get(words[place])
+        for place in places:
+            word = words[place]
+            k = self._addresses.get(word)
             if k is not None:
                 words[place] = self.hosts + k * HOST_SIZE
                 self.uses.append((table, place, k))
-            elif words[place] >= functions:
+            elif functions <= word <= instance.context + instance.code.block_size:
                 words[place] += self.functions - functions
-            else:
+            elif instance.context <= word < functions:
                 words[place] -= instance.context
+            else:
+                continue
+            own.append(place)
+        return own
 
     def elements(self, table: int) -> _Words:
         """What stands in a table."""
         words = self._instance.tables[table].words.tolist()
-        own = [place for place, word in enumerate(words) if word]
-        self.relate(words, own, table)
-        return _Words(words, own)
+        return _Words(words, self.relate(words, range(len(words)), table))
 
     def block(self) -> _Words:
         """What stands in the block before the VMFuncs."""
         instance = self._instance
         words = instance.words[: instance.layout.size // WORD].tolist()
-        own, stores = _addresses(instance), [VM_CONTEXT["store"] // WORD]
+        stores = [VM_CONTEXT["store"] // WORD]
         words[stores[0]] = 0
-        self.relate(words, own)
-        for memory in instance.memories:
+        own = self.relate(words, _addresses(instance))
+        for memory in instance.memories[self.memories :]:
             words += [0, memory.length, VM_MEMORY.read(memory.address, "reserved")]
-        for table in instance.tables:
+        for table in instance.tables[self.tables :]:
             words += [0, table.length]
-        pointers = [instance.layout("memories", k) for k in range(len(instance.memories))]
-        pointers += [instance.layout("tables", k) for k in range(len(instance.tables))]
+        memories, tables = range(len(instance.memories)), range(len(instance.tables))
+        pointers = [instance.layout("memories", k) for k in memories[self.memories :]]
+        pointers += [instance.layout("tables", k) for k in tables[self.tables :]]
         targets = list(zip(pointers, self.places))
-        if instance.memories:
+        if instance.memories and not self.memories:
             targets.append((VM_CONTEXT["memory"], self.places[0]))
         for offset, place in targets:
             words[offset // WORD] = place
@@ -145,8 +162,7 @@ class _Plan:
         code = tail = 0
         if isinstance(func, HostFunc):
             code, tail = VM_FUNC.read(func.address, "code"), VM_FUNC.read(func.address, "tail")
-        type_ = self._instance.code.imports[index]
-        assert isinstance(type_, ClosedFunc), "it imports functions only"
+        type_ = self._instance.code.func_imports[index]
         return [code, host, type_.type.id, 0, tail, 0, 0, HOST_MAGIC, 0]
 
 
@@ -155,8 +171,8 @@ class Template:
     """See the module. Made by `template_of`."""
 
     __slots__ = (
-        "_block", "_callables", "_functions", "_imports", "_kept", "_memories", "_ready", "_shells",
-        "_tables", "_uses",
+        "_block", "_callables", "_datas", "_elems", "_functions", "_imports", "_kept", "_memories",
+        "_ready", "_shells", "_tables", "_tags", "_uses",
     )  # fmt: skip
 
     def __init__(self, instance: Instance) -> None:
@@ -171,14 +187,24 @@ class Template:
         self._ready: Final = all(isinstance(func, HostFunc) for func in instance.func_imports)
         self._memories: Final[list[tuple[MemoryType, Origin | None, int]]] = []
         for k, type_ in enumerate(module.memories):
-            self._memories.append((type_, _origin(instance, k), plan.places[k]))
+            origin = _origin(instance, plan.memories + k)
+            self._memories.append((type_, origin, plan.places[k]))
         self._tables: Final[list[tuple[TableType, _Words, int]]] = []
         for k, table in enumerate(module.tables):
             closed = close_table(table.type, instance.types)
             place = plan.places[len(self._memories) + k]
-            self._tables.append((closed, plan.elements(k), place))
+            self._tables.append((closed, plan.elements(plan.tables + k), place))
+        #: segments that write to what is imported
+        self._elems: Final = [
+            e for e in module.elems if e.mode == "active" and e.table < plan.tables
+        ]
+        self._datas: Final = [
+            d for d in module.datas if d.mode == "active" and d.memory < plan.memories
+        ]
         self._block: Final = plan.block()
         self._uses: Final = plan.uses
+        #: types of its own tags
+        self._tags: Final = [instance.types[tag.type] for tag in module.tags]
         #: copies of passive segments
         self._kept: Final = dict(instance.kept)
 
@@ -187,13 +213,13 @@ class Template:
         store: Store,
         code: ModuleCode,
         given: Sequence[Func | Callable[..., Any]],
-        *,
-        plain: bool = False,
+        others: Sequence[Extern] | None = None,
     ) -> Instance:
-        """Another instance, in which nothing has run yet; `given` are its imports, Python callables
-        all of them if `plain`. Exhaustion where there is no room."""
+        """Another instance, in which nothing has run yet. `given` are the functions that it
+        imports, `others` the rest of its imports: None if there is nothing but Python callables.
+        Exhaustion where there is no room, Trap where a segment does not fit what is imported."""
         if not self._ready:
-            given, plain = _made(store, code, given), False
+            given, others = _made(store, code, given), others or ()
         block = self._shells.take()
         base = block.address
         self._block.write(base, base, store.address)
@@ -203,25 +229,37 @@ class Template:
             instance.fill_functions()
         if code.escapes:
             store.pin(instance)
-        for type_, origin, place in self._memories:
-            memory = Memory(type_, store.budget, origin, (block, place))
-            words[(place + VM_MEMORY["base"]) // WORD] = memory.base
-            instance.memories.append(memory)
-        if instance.memories:
-            words[_MEMORY_BASE] = instance.memories[0].base
+        if given:
+            words[self._callables] = memoryview(array("Q", map(id, given)))
+        if others:
+            _import(instance, others)
+        instance.tags += map(Tag.of, self._tags)
+        self._make_memories(instance)
         for table_type, elements, place in self._tables:
             table = Table(table_type, 0, store.budget, (block, place))
             words[(place + VM_TABLE["base"]) // WORD] = table.base
             elements.write(table.base, base)
             instance.tables.append(table)
-        if given:
-            words[self._callables] = memoryview(array("Q", map(id, given)))
-        if not plain:
+        if others is not None:
             self._link(instance)
         if self._kept:
             instance.kept.update(self._kept)
         code.attach_alike(instance, block)
+        for elem in self._elems:
+            run_elem(instance, elem)
+        for data in self._datas:
+            run_data(instance, data)
         return instance
+
+    def _make_memories(self, instance: Instance) -> None:
+        """Those that it does not import."""
+        words, memories = instance.words, instance.memories
+        for type_, origin, place in self._memories:
+            memory = Memory(type_, instance.store.budget, origin, (instance.block, place))
+            words[(place + VM_MEMORY["base"]) // WORD] = memory.base
+            memories.append(memory)
+        if memories:
+            words[_MEMORY_BASE] = memories[0].base
 
     def _link(self, instance: Instance) -> None:
         """Let an instance refer to the functions among its imports that exist without it."""
@@ -235,13 +273,31 @@ class Template:
                 words[place] = func.address
 
 
+def _import(instance: Instance, others: Sequence[Extern]) -> None:
+    """Let an instance have what it imports besides functions."""
+    words, layout = instance.words, instance.layout
+    instance.memories += [e for e in others if isinstance(e, Memory)]
+    instance.tables += [e for e in others if isinstance(e, Table)]
+    instance.tags += [e for e in others if isinstance(e, Tag)]
+    instance.global_imports = [e for e in others if isinstance(e, Global)]
+    spaces: dict[str, Sequence[Memory | Table | Global]] = {
+        "memories": instance.memories,
+        "tables": instance.tables,
+        "globals": instance.global_imports,
+    }
+    for space, externs in spaces.items():
+        for k, extern in enumerate(externs):
+            words[layout(space, k) // WORD] = extern.address
+    if instance.memories:
+        words[VM_CONTEXT["memory"] // WORD] = instance.memories[0].address
+
+
 def _made(
     store: Store, code: ModuleCode, given: Sequence[Func | Callable[..., Any]]
 ) -> Sequence[Func]:
     """All imports as functions that exist."""
     made = []
-    for declared, each in zip(code.imports, given, strict=True):
-        assert isinstance(declared, ClosedFunc), "it imports functions only"
+    for declared, each in zip(code.func_imports, given, strict=True):
         made.append(each if isinstance(each, Func) else HostFunc(store, declared.type, each))
     return made
 
@@ -250,16 +306,18 @@ def template_of(instance: Instance) -> Template | None:
     """The template of an instance in which nothing has run yet; None if it has something that the
     next must not share, or that differs in another way."""
     module = instance.module
+    # imports, which come first, may be of any kind
+    memories = instance.memories[len(module.imported(MemoryType)) :]
+    tables = instance.tables[len(module.imported(TableType)) :]
+    globals_ = instance.globals[len(module.imported(GlobalType)) :]
     plain = (
         instance.code.native
-        and len({func.address for func in instance.func_imports}) == len(module.imports)
-        and not instance.tags
-        and not instance.code.switches
-        and not any(map(is_object, instance.types))
+        and len({func.address for func in instance.func_imports}) == len(instance.func_imports)
         and all(elem.mode != "passive" for elem in module.elems)
-        and all(memory.guarded for memory in instance.memories)
-        and not any(is_traced(t.type.element) for t in instance.tables)
-        and not any(is_traced(g.type.value) for g in instance.globals)
+        and all(memory.guarded for memory in memories)
+        and not any(is_traced(t.type.element) for t in tables)
+        and not any(is_traced(g.type.value) for g in globals_)
+        and not _depends(module)
     )
     if not plain:
         return None
@@ -269,13 +327,26 @@ def template_of(instance: Instance) -> Template | None:
         return None
 
 
+def _depends(module: Module) -> bool:
+    """Whether what instances begin with depends on the values of imported globals."""
+    count = len(module.imported(GlobalType))
+    bodies = [g.init for g in module.globals]
+    bodies += [t.init for t in module.tables if t.init is not None]
+    bodies += [data.offset for data in module.datas if data.offset is not None]
+    bodies += [elem.offset for elem in module.elems if elem.offset is not None]
+    for elem in module.elems:
+        bodies += [item for item in elem.items if isinstance(item, Body)]
+    named = [imm for b in bodies for op, imm in zip(b.ops, b.imms) if op == Op.GLOBAL_GET]
+    return any(isinstance(index, int) and index < count for index in named)
+
+
 def _addresses(instance: Instance) -> list[int]:
     """The words of its block that are addresses in it, or of functions."""
     cells = instance.layout("globals", 0) // WORD
     return [
         VM_CONTEXT["funcs"] // WORD,
-        *range(cells, cells + len(instance.module.globals)),
-        *[place for place in _references(instance) if instance.words[place]],
+        *range(cells, cells + len(instance.globals)),
+        *_references(instance),
     ]
 
 
