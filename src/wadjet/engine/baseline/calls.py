@@ -51,16 +51,16 @@ def _arguments(c: FunctionCompiler, type_: FuncType) -> None:
     c.spill(below)
     leave_registers(c)
     sources = tuple(c.stack[below:])
-    found, size = c.home.arguments(type_)
-    if size:
-        c.frame.outgoing(size)
-    key = (id(type_), sources)
-    text = c.home.moves.get(key)
+    passage = c.home.passage(type_)
+    if passage.size:
+        c.frame.outgoing(passage.size)
+    text = passage.moves.get(sources)
     if text is None:
-        text = c.home.moves[key] = _moves(found, sources, type_)
+        text = passage.moves[sources] = _moves(passage.places, sources, type_)
     c.code += text
-    for _ in range(count):
-        c.pop()
+    for where in sources:
+        c.release(where)
+    del c.stack[below:]
 
 
 def _moves(found: list[int], sources: tuple[int, ...], type_: FuncType) -> bytes:
@@ -223,11 +223,11 @@ def _to_r11(c: FunctionCompiler) -> None:
 
 
 def _tail_arguments(c: FunctionCompiler, type_: FuncType) -> None:
-    found, size = c.home.arguments(type_)
-    if size or c.home.arguments(c.type)[1]:
+    passage = c.home.passage(type_)
+    if passage.size or c.home.passage(c.type).size:
         raise Beyond
-    sources = c.stack[len(c.stack) - len(found) :]
-    c.code += b"".join(parallel(list(zip(found, sources, type_.params, strict=True))))
+    sources = c.stack[len(c.stack) - len(type_.params) :]
+    c.code += b"".join(parallel(list(zip(passage.places, sources, type_.params, strict=True))))
     if in_memory(type_.results):
         c.code += c.frame.out_pointer(RSI)
 

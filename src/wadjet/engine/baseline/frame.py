@@ -73,6 +73,18 @@ def arguments(type_: FuncType) -> tuple[list[int], int]:
     return found, size
 
 
+@final
+class Passage:
+    """How arguments get to functions of a type: their places and what those on the stack take (see
+    `arguments`), and code that moves operands there, by operands."""
+
+    __slots__ = ("moves", "places", "size")
+
+    def __init__(self, type_: FuncType) -> None:
+        self.places, self.size = arguments(type_)
+        self.moves: Final[dict[tuple[int, ...], bytes]] = {}
+
+
 #: Where registers to give back are: the one for memory, and the first of the others.
 _MEMORY: Final = -16
 _SAVED: Final = -24
@@ -121,12 +133,12 @@ class Frame:
         # what is in a long function without loops happens once
         is_dull = not facts.locals or (not facts.assigned and length > _LONG)
         chosen: dict[int, int] = {} if is_dull else self._choose(survey)
-        used = chosen.values()
-        #: so many of the registers that must be given back live here
-        self._saved: Final = sum(map(_KEPT.__contains__, used))
+        used = list(chosen.values())
+        #: so many of the registers that must be given back are used
+        self._saved: Final = len([r for r in used if r in _KEPT])
         self.uses_memory = False
         #: registers for operands
-        self.temps: Final = [r for r in _TEMPS if r not in used] if used else list(_TEMPS)
+        self.temps: Final = [r for r in _TEMPS if r not in used]
         self.temps_xmm: Final = list(_TEMPS_XMM)
         self.out: Final = in_memory(type_.results)
         start = 16 + 8 * self._saved + (8 if self.out else 0)

@@ -21,7 +21,7 @@ from wadjet.engine.baseline.calls import CALLS, fetch_registers, leave_registers
 from wadjet.engine.baseline.control import CONTROL
 from wadjet.engine.baseline.exceptions import EXCEPTIONS
 from wadjet.engine.baseline.exits import Exits
-from wadjet.engine.baseline.frame import CONTEXT, arguments
+from wadjet.engine.baseline.frame import CONTEXT, Passage
 from wadjet.engine.baseline.function import (
     Beyond, Compiled, FunctionCompiler, Handler, Types, Vectors,
 )  # fmt: skip
@@ -94,9 +94,7 @@ class Baseline:
             [len(self.tag_type(k).params) for k in range(len(self._tags))], default=0
         )
         self._rows: Final[dict[object, _Row]] = {}
-        self._arguments: Final[dict[int, tuple[list[int], int]]] = {}
-        #: code that moves operands to where arguments go, by type and operands
-        self.moves: Final[dict[tuple[int, tuple[int, ...]], bytes]] = {}
+        self._passages: Final[dict[int, Passage]] = {}
         #: types of operands in the function being compiled
         self._operands: dict[int, tuple[list[ValType], list[ValType]]] | None = None
 
@@ -119,11 +117,11 @@ class Baseline:
         assert isinstance(comp, FuncType)
         return comp
 
-    def arguments(self, type_: FuncType) -> tuple[list[int], int]:
-        """Where arguments of a type go (see `frame.arguments`)."""
-        found = self._arguments.get(id(type_))
+    def passage(self, type_: FuncType) -> Passage:
+        """How arguments get to functions of a type."""
+        found = self._passages.get(id(type_))
         if found is None:
-            found = self._arguments[id(type_)] = arguments(type_)
+            found = self._passages[id(type_)] = Passage(type_)
         return found
 
     def tag_type(self, tag: int) -> FuncType:
@@ -155,7 +153,7 @@ class Baseline:
         if sum(map(len, self.memos)) > _REMEMBERED:
             for memo in self.memos:
                 memo.clear()
-            self.moves.clear()
+            self._passages.clear()
 
     # --- rows ----------------------------------------------------------------------------------
 
