@@ -9,6 +9,7 @@ import pytest
 import wadjet
 from wadjet.canon.tasks import Scheduler, Thread
 from wadjet.component.features import ALL
+from wadjet.engine.contract.layout import VM_STORE
 from wadjet.engine.runtime import metronome
 from wadjet.engine.runtime.native import NativeCode
 
@@ -165,6 +166,42 @@ def test_what_comes_meanwhile_comes_afterwards(
         await slow
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("function", ["async func", "func"])
+def test_a_guest_may_be_stopped_when_it_is_about_to_wait(
+    turns: list[Thread], function: str
+) -> None:
+    """It has called a function of the host, which answers later, and has not suspended yet."""
+    component = wadjet.Component.from_text(
+        f"""(component
+          (import "nap" (func $nap {"async" if function == "async func" else ""} (result u32)))
+          (core func $nap' (canon lower (func $nap)))
+          (core module $m
+            (import "" "nap" (func $nap (result i32)))
+            (func (export "run") (result i32) (i32.add (call $nap) (call $nap))))
+          (core instance $i (instantiate $m (with "" (instance (export "nap" (func $nap'))))))
+          (func (export "run") {"async" if function == "async func" else ""} (result u32)
+            (canon lift (core func $i "run"))))""",
+        features=ALL,
+    )
+
+    async def nap() -> int:
+        await asyncio.sleep(0.01)
+        return 21
+
+    def stopped() -> Any:
+        VM_STORE.write(scheduler(one).store.current().address, "turn", 1)
+        return nap()
+
+    one: Any = component.instantiate(
+        {"nap": stopped}, limits=wadjet.Limits(seconds=60.0), tier="auto", awaitable=True
+    )
+    assert asyncio.run(asyncio.wait_for(one.run(), 10)) == 42
+    assert len(turns) == 2
+    inst = scheduler(one)
+    assert not inst.waiting
+    assert asyncio.run(asyncio.wait_for(one.run(), 10)) == 42
 
 
 def test_a_call_that_has_not_begun_can_be_cancelled(

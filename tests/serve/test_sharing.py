@@ -126,7 +126,7 @@ def test_who_computes_in_an_instance_costs_its_own_request() -> None:
     """Those inside are asked again in the end, those that come later go elsewhere at once."""
 
     async def main() -> None:
-        served = service(guest3, concurrency=8)
+        served = service(guest3, concurrency=8, slice=1.5)
         assert await ask(served, "/n") == 403
         inside = [asyncio.ensure_future(ask(served, "/n")) for _ in range(3)]
         await asyncio.sleep(0.01)

@@ -240,8 +240,8 @@ class Call:
         cancel, self._cancel = self._cancel, None
         if not self.begun:
             self._resolve(None)
-        elif not self.over and cancel is not None:
-            cancel(None)
+        elif cancel is not None:
+            self._func.inst.scheduler.when_whole(lambda: self.over or cancel(None))
 
     def abandon(self) -> None:
         """Do not care any more: `done` will not be called."""

@@ -42,10 +42,6 @@ def _always() -> bool:
     return True
 
 
-def _never() -> bool:
-    return False
-
-
 @final
 class Thread:
     """A thread of a task (CanonicalABI.md, "Threads").
@@ -155,6 +151,13 @@ class Thread:
             thread = thread._go()
             cancelled = False
 
+    def go_on(self) -> None:
+        """Let it run on that was stopped anywhere. What it waits for, if it was about to wait, it
+        waits for still."""
+        other = self._go()
+        if other is not None:
+            other.resume()
+
     def _go(self) -> "Thread | None":
         if self.body is None or self.in_place:
             self.awake = True
@@ -176,6 +179,8 @@ class Thread:
         finally:
             scheduler.current = saved
             self.running = False
+        if scheduler.turned is not None:
+            return None
         other, self.switch_to = self.switch_to, None
         return other
 
@@ -292,6 +297,7 @@ class Task:
             and other.ready is not None
             and other.ready()
             and not self.inst.backpressure
+            and self.inst.scheduler.turned is None
         ):
             other.resume()
             other = self.inst.exclusive
@@ -355,7 +361,7 @@ class Task:
         every = [t for t in self.threads if t.cancellable and not t.running]
         if self.exclusive and inst.exclusive not in (None, self.implicit):
             every = [t for t in every if t is not self.implicit]
-        if every and inst.scheduler.turned is None and inst.may_enter(caller):
+        if every and inst.may_enter(caller):
             self.state = CANCEL_DELIVERED
             cells = inst.enter(caller)
             every[0].resume(True)
@@ -370,8 +376,8 @@ class Scheduler:
     somewhere so that others than those of this store have their turn."""
 
     __slots__ = (
-        "_instances", "_keys", "_late", "_stops", "_stretch", "calls", "closed", "culprit",
-        "current", "host", "shims", "store", "turned", "waiting",
+        "_frozen", "_instances", "_keys", "_late", "_stops", "_stretch", "calls", "closed",
+        "culprit", "current", "host", "shims", "store", "turned", "waiting",
     )  # fmt: skip
 
     def __init__(self, store: "Store", shims: "Shims", host: Host) -> None:
@@ -385,6 +391,8 @@ class Scheduler:
         self.calls: Final[dict[object, Callable[[BaseException], None]]] = {}
         self.closed = False
         self.turned: Thread | None = None
+        #: whether `turned` is frozen anyway
+        self._frozen = False
         #: how many seconds guests have computed without waiting, when they were stopped last
         self._stretch = 0.0
         #: what is to be done when `turned` waits or ends
@@ -434,13 +442,15 @@ class Scheduler:
         return False
 
     def _run(self, thread: Thread) -> None:
-        inst = thread.task.inst
-        cells = inst.entering(None)
+        thread.frozen = False
+        self._enter(thread, thread.resume)
+
+    def _enter(self, thread: Thread, go: Callable[[], None]) -> None:
+        cells = thread.task.inst.entering(None)
         for cell in cells:
             cell[0] &= ~MAY_ENTER
-        thread.frozen = False
         try:
-            thread.resume()
+            go()
         except BaseException as error:
             if not self.fail(error) or not isinstance(error, Exception):
                 raise
@@ -453,8 +463,7 @@ class Scheduler:
     def turn(self, thread: Thread) -> None:
         """A thread was stopped anywhere in its guest. It goes on when others had their turn; until
         then nobody enters its store."""
-        thread.ready = _never
-        thread.frozen = True
+        self._frozen, thread.frozen = thread.frozen, True
         self.turned = thread
         self.store.current().freeze()
         self.host.later(self._go_on)
@@ -493,7 +502,8 @@ class Scheduler:
         """Let a thread go on that was stopped anywhere."""
         self.turned = None
         self.store.current().thaw()
-        self._run(thread)
+        thread.frozen = self._frozen
+        self._enter(thread, thread.go_on)
 
     def when_whole(self, action: Callable[[], object]) -> None:
         """Do what may enter the store, now or when nothing in it is stopped anywhere."""

@@ -9,7 +9,7 @@ from wadjet.canon.root import Func
 
 
 #: Seconds.
-_LONG: Final = 0.05
+_LONG: Final = 0.25
 
 
 @final
