@@ -176,7 +176,7 @@ HOST_MAGIC: Final = int.from_bytes(b"wadjetHF", "big") | 1
 VM_HOST_FUNC: Final = Struct(
     "VMHostFunc",
     store="ptr",  # VMStore; first, as in VMContext: an entry finds it without knowing which it has
-    callable="ptr",  # PyObject *: what to call; owned by the store
+    callable="ptr",  # PyObject *: what to call; kept by the HostFunc or the instance it belongs to
     magic="i64",
     home="ptr",  # VMContext of the instance in whose block it lies, null if it lies in none
 )

@@ -49,6 +49,7 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     module, types = code.valid.module, code.valid.types
     if code.template is not None and len(imports) == code.layout.func_imports:
         if HOST_TYPES.issuperset(map(type, imports)):  # the usual case
+            # these are callables
             return code.template.make(store, code, tuple(imports))  # type: ignore[arg-type]
     linked = [
         link(store, i, declared, each)
@@ -56,8 +57,10 @@ def initialize(store: Store, code: ModuleCode, imports: Sequence[object]) -> Ins
     ]
     code = code.linked([e for e in linked if isinstance(e, Func)])
     if code.template is not None:
-        functions, others = [linked[k] for k in code.func_places], code.other_places
-        return code.template.make(store, code, functions, [linked[k] for k in others])  # type: ignore[arg-type]
+        # `link` saw to it that these are functions, and those are none
+        functions: Any = [linked[k] for k in code.func_places]
+        others: Any = [linked[k] for k in code.other_places]
+        return code.template.make(store, code, functions, others)
     given = [_extern(store, *each) for each in zip(code.imports, linked)]
     instance = Instance(store, code, [e for e in given if isinstance(e, Func)])
     instance.memories += [e for e in given if isinstance(e, Memory)]
