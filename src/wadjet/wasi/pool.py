@@ -7,8 +7,7 @@ from typing import Any, Final, final
 
 from wadjet.canon.root import Func
 
-
-#: Seconds.
+#: Seconds of computing for which others wait for an instance; then they go to another.
 _LONG: Final = 0.25
 
 
