@@ -161,3 +161,10 @@ def test_words_without_options_are_read_as_a_parser_reads_them(words: list[str])
     with_option = COMMAND._read(["--tier", "auto", *words])
     assert type(COMMAND._read(words)) is not type(with_option)
     assert vars(COMMAND._read(words)) == vars(with_option)
+
+
+def test_two_dashes_behind_the_file_mean_the_same_with_and_without_options() -> None:
+    from wadjet.cli.run_ import COMMAND
+
+    words = ["a.wasm", "--", "b"]
+    assert vars(COMMAND._read(words)) == vars(COMMAND._read(["--tier", "auto", *words]))

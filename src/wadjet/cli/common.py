@@ -74,7 +74,8 @@ class Command:
 
     def _read(self, words: Sequence[str]) -> "Namespace":
         """What the words after the command's name say."""
-        if self._plain and words and not words[0].startswith("-"):
+        # a parser takes no notice of a `--` right behind the file
+        if self._plain and words and not words[0].startswith("-") and words[1:2] != ["--"]:
             defaults = Defaults()
             self._options(defaults)  # type: ignore[arg-type]  # as far as it goes
             return defaults.given(file=words[0], args=list(words[1:]))
