@@ -6,6 +6,7 @@ and a comparison before a branch leaves no value at all. Encodings are remembere
 operands: programs repeat themselves.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from wadjet.core.body import MemArg
@@ -20,6 +21,8 @@ from wadjet.engine.baseline.selection import ACCESSES, COMPARE, CONDITIONS, UNAR
 from wadjet.engine.baseline.selection import BINARY as BINARIES
 from wadjet.engine.baseline.x86 import CONST32, CONST64, NE, REGISTERS
 
+#: What makes an instruction of its op and three operands.
+_Encode = Callable[[int, int, int, int], bytes]
 _LOW32: Final = 0xFFFFFFFF
 _LOW64: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -209,40 +212,34 @@ def _unary(c: FunctionCompiler, op: int, i: int) -> None:
     c.code += text
 
 
+def _put(c: FunctionCompiler, op: int, x: int, y: int, z: int, encode: _Encode) -> None:
+    """Append what is remembered of these operands."""
+    memo = c.home.memos[op]
+    text = memo.get((x, y, z))
+    if text is None:
+        text = memo[x, y, z] = encode(op, x, y, z)
+    c.code += text
+
+
 def _real_binary(c: FunctionCompiler, op: int, i: int) -> None:
     """Instruction i computes a float from two operands."""
     b = c.pop()
     a = c.pop()
     d, c.next = c.destination(i + 1, True)
-    memo = c.home.memos[op]
-    text = memo.get((d, a, b))
-    if text is None:
-        text = memo[d, a, b] = encodings.binary(op, d, a, b)
-    c.code += text
+    _put(c, op, d, a, b, encodings.binary)
 
 
 def _load(c: FunctionCompiler, op: int, arg: MemArg, i: int) -> None:
     """Instruction i loads something."""
-    offset = arg.offset
     a = c.pop()
     d, c.next = c.destination(i + 1, op in FLOAT_ROWS)
-    memo = c.home.memos[op]
-    text = memo.get((d, a, offset))
-    if text is None:
-        text = memo[d, a, offset] = encodings.load(op, d, a, offset)
-    c.code += text
+    _put(c, op, d, a, arg.offset, encodings.load)
 
 
 def _store(c: FunctionCompiler, op: int, arg: MemArg) -> None:
     """An instruction stores something."""
-    offset = arg.offset
     value = c.pop()
-    a = c.pop()
-    memo = c.home.memos[op]
-    text = memo.get((value, a, offset))
-    if text is None:
-        text = memo[value, a, offset] = encodings.store(op, value, a, offset)
-    c.code += text
+    _put(c, op, value, c.pop(), arg.offset, encodings.store)
 
 
 def access(c: FunctionCompiler, imm: object, i: int) -> None:
